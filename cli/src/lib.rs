@@ -1,1 +1,1 @@
-
+//! The command line of the Jangbu provenance ledger.

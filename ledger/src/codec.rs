@@ -57,11 +57,18 @@ pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
 pub fn decode<T: Decode<()> + Encode>(bytes: &[u8], max: usize) -> Result<T, CodecError> {
     let what = short_name::<T>();
     if bytes.len() > max {
-        return Err(CodecError::TooLong { what, len: bytes.len(), max });
+        return Err(CodecError::TooLong {
+            what,
+            len: bytes.len(),
+            max,
+        });
     }
     let (value, read): (T, usize) =
         bincode::decode_from_slice(bytes, config::standard().with_limit::<CLAIM_BYTES_MAX>())
-            .map_err(|error| CodecError::Malformed { what, reason: error.to_string() })?;
+            .map_err(|error| CodecError::Malformed {
+                what,
+                reason: error.to_string(),
+            })?;
     if read != bytes.len() || encode(&value) != bytes {
         return Err(CodecError::NotCanonical { what });
     }
@@ -83,26 +90,38 @@ mod tests {
     #[test]
     fn a_value_survives_a_round_trip() {
         let value = (7u64, vec![1u8, 2, 3], Some(300u32));
-        assert_eq!(decode::<(u64, Vec<u8>, Option<u32>)>(&encode(&value), 64), Ok(value));
+        assert_eq!(
+            decode::<(u64, Vec<u8>, Option<u32>)>(&encode(&value), 64),
+            Ok(value)
+        );
     }
 
     #[test]
     fn trailing_bytes_are_refused() {
         let mut bytes = encode(&5u64);
         bytes.push(0);
-        assert!(matches!(decode::<u64>(&bytes, 64), Err(CodecError::NotCanonical { .. })));
+        assert!(matches!(
+            decode::<u64>(&bytes, 64),
+            Err(CodecError::NotCanonical { .. })
+        ));
     }
 
     #[test]
     fn a_padded_integer_is_refused() {
         // 251 announces a u16: 5 fits in one byte, so this is a second encoding of 5.
-        assert!(matches!(decode::<u64>(&[251, 5, 0], 64), Err(CodecError::NotCanonical { .. })));
+        assert!(matches!(
+            decode::<u64>(&[251, 5, 0], 64),
+            Err(CodecError::NotCanonical { .. })
+        ));
     }
 
     #[test]
     fn a_length_beyond_the_input_is_refused_without_allocating() {
         let bytes = encode(&u64::MAX);
-        assert!(matches!(decode::<Vec<u8>>(&bytes, 64), Err(CodecError::Malformed { .. })));
+        assert!(matches!(
+            decode::<Vec<u8>>(&bytes, 64),
+            Err(CodecError::Malformed { .. })
+        ));
     }
 
     #[test]
@@ -110,7 +129,11 @@ mod tests {
         let bytes = encode(&vec![0u8; 100]);
         assert!(matches!(
             decode::<Vec<u8>>(&bytes, 64),
-            Err(CodecError::TooLong { len: 101, max: 64, .. })
+            Err(CodecError::TooLong {
+                len: 101,
+                max: 64,
+                ..
+            })
         ));
     }
 }

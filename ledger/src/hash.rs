@@ -69,12 +69,12 @@ pub struct ParseHexError {
 /// # Errors
 ///
 /// [`ParseHexError`] if the length differs or a character is not a lower-case digit.
-pub fn parse_hex<const N: usize>(
-    what: &'static str,
-    text: &str,
-) -> Result<[u8; N], ParseHexError> {
-    let error =
-        || ParseHexError { what, expected: 2 * N, got: text.chars().take(80).collect::<String>() };
+pub fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], ParseHexError> {
+    let error = || ParseHexError {
+        what,
+        expected: 2 * N,
+        got: text.chars().take(80).collect::<String>(),
+    };
     if text.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err(error());
     }

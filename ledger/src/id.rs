@@ -107,7 +107,18 @@ counter! {
 
 /// Milliseconds since the Unix epoch, UTC. Inside rules always a block's time, never a clock.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, Serialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Encode,
+    Decode,
+    Serialize,
     Deserialize,
 )]
 #[serde(transparent)]

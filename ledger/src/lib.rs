@@ -3,7 +3,27 @@
 //! Pure: no I/O, no async, no clock, no randomness. Whoever links this crate and the genesis
 //! file can check everything a ledger claims.
 
+pub mod block;
+pub mod checkpoint;
 pub mod codec;
+pub mod commitment;
+pub mod envelope;
+pub mod execute;
+pub mod founding;
 pub mod hash;
 pub mod id;
+pub mod identifier;
+pub mod json;
+pub mod merkle;
+pub mod note;
+pub mod policy;
+pub mod receipt;
+pub mod rules;
+pub mod sealed;
+pub mod share;
 pub mod signature;
+pub mod state;
+pub mod state_tree;
+pub mod statement;
+pub mod tile;
+pub mod tree;

@@ -1,1 +1,21 @@
+//! One member's peer: everything that touches the world.
+//!
+//! ```text
+//!   members ◀──▶ mesh ──┐                        ┌── api ◀──▶ clients
+//!                       ├──▶ inbox ──▶ driver ───┤
+//!   clients ──▶ api ────┘    (the replica's      ├── waiters
+//!                             own thread)        └── store (RocksDB)
+//! ```
 
+pub mod api;
+pub mod app;
+pub mod config;
+pub mod consortium;
+pub mod driver;
+pub mod health;
+pub mod inbox;
+pub mod mesh;
+pub mod metrics;
+pub mod notary;
+pub mod store;
+pub mod waiters;

@@ -1,0 +1,31 @@
+# Every verb of the project. `make help` lists them; CI runs the same ones.
+# One optimised profile for everything: RocksDB takes minutes to build and is built once.
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/jangbu/target
+export CARGO_TERM_COLOR ?= never
+
+.PHONY: help setup build demo test lint deny
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## installs what a fresh Debian 12 lacks, and says what
+	@scripts/setup
+
+build: setup ## release binaries: jangbu, jangbu-node
+	cargo build --release --locked -p jangbu -p jangbu-node
+
+demo: build ## the whole path on real input, in under two minutes after the build
+	@scripts/demo
+
+test: build ## every test
+	cargo test --release --locked --workspace
+
+lint: setup ## format, lints, documentation, spelling
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps
+	@scripts/tool typos
+
+deny: ## licences, sources and bans of the dependencies
+	@scripts/tool cargo-deny

@@ -1,0 +1,145 @@
+//! What goes into consensus, and what it asks for.
+
+use jangbu_ledger::id::{BlockId, Height};
+use jangbu_ledger::signature::{PublicKey, Signature};
+
+use crate::certificate::CommitCertificate;
+use crate::message::{ConsensusMessage, MessageError, SignedProposal, SignedVote};
+
+/// What happens to consensus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Begin a height, with the records that its log holds from before a crash.
+    StartHeight {
+        /// The height after the last decided one.
+        height: Height,
+        /// Its log, in order; empty when it begins for the first time.
+        log: Vec<Vec<u8>>,
+    },
+    /// A message from a peer, not verified.
+    Message(ConsensusMessage),
+    /// A proposed block was received and executed.
+    Value {
+        /// Its height.
+        height: Height,
+        /// The round it is proposed in.
+        round: u32,
+        /// The earlier round in which it found a quorum of prevotes.
+        valid_round: Option<u32>,
+        /// Its id.
+        block_id: BlockId,
+        /// Whether executing it led where its header says.
+        valid: bool,
+    },
+    /// The answer to [`Effect::GetValue`].
+    ProposeValue {
+        /// The height asked for.
+        height: Height,
+        /// The round asked for.
+        round: u32,
+        /// The block, whose body is on disk.
+        block_id: BlockId,
+    },
+    /// A timer rang.
+    Timeout(TimerId),
+}
+
+/// What the caller must do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Append to the height's log.
+    Persist(Height, Vec<u8>),
+    /// All records, and the bodies of all blocks fed or proposed, are on disk before going on.
+    Sync,
+    /// Send to all peers.
+    Send(ConsensusMessage),
+    /// Propose a block for this round, if at all soon: [`Input::ProposeValue`].
+    GetValue {
+        /// The height.
+        height: Height,
+        /// The round.
+        round: u32,
+    },
+    /// Send the body of a block again, for this round.
+    Restream {
+        /// The height.
+        height: Height,
+        /// The round.
+        round: u32,
+        /// The earlier round in which it found a quorum of prevotes.
+        valid_round: Option<u32>,
+        /// The block.
+        block_id: BlockId,
+    },
+    /// Ring after so many milliseconds.
+    ScheduleTimer {
+        /// Which timer; a second of the same id replaces the first.
+        id: TimerId,
+        /// After how long.
+        after_ms: u64,
+    },
+    /// Ring no more.
+    CancelTimer(TimerId),
+    /// This block is final.
+    Decide(CommitCertificate),
+    /// A message was dropped.
+    Reject(MessageError),
+    /// A validator contradicted itself.
+    Evidence(Equivocation),
+}
+
+/// Two signed messages that no correct validator signs both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Equivocation {
+    /// Two votes of one type in one round.
+    Votes(SignedVote, SignedVote),
+    /// Two proposals in one round.
+    Proposals(SignedProposal, SignedProposal),
+}
+
+/// A timer of one height and round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimerId {
+    /// The height.
+    pub height: Height,
+    /// The round.
+    pub round: u32,
+    /// What it waits for.
+    pub kind: TimerKind,
+}
+
+/// What a timer waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerKind {
+    /// A proposal.
+    Propose,
+    /// Prevotes that agree.
+    Prevote,
+    /// Precommits that agree.
+    Precommit,
+    /// Anything: say our last votes again.
+    Rebroadcast,
+}
+
+/// Why consensus stopped for good; only a restart from the log goes on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Fatal(pub String);
+
+/// The signer did not sign.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the signer failed: {0}")]
+pub struct SignerError(pub String);
+
+/// Signs votes and proposals. Asked again after a crash, it signs the same bytes.
+pub trait Signer {
+    /// Signs 32 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`SignerError`] if it cannot or will not; consensus then stops.
+    fn sign(&self, digest: &[u8; 32]) -> Result<Signature, SignerError>;
+
+    /// The key it signs with.
+    fn public_key(&self) -> PublicKey;
+}

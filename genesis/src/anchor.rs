@@ -1,0 +1,88 @@
+//! What an offline verifier takes from the genesis file, and nothing else.
+
+use jangbu_ledger::checkpoint::Witness;
+use jangbu_ledger::id::{ChainId, KeyId, MemberId};
+use jangbu_ledger::note::KeyName;
+use jangbu_ledger::signature::PublicKey;
+
+use crate::document::{Genesis, GenesisError, Member, field};
+
+/// Who must have cosigned, and who the members are.
+#[derive(Debug, Clone)]
+pub struct TrustAnchor {
+    /// The ledger.
+    pub chain_id: ChainId,
+    /// The log's name.
+    pub origin: KeyName,
+    /// The first validators' witness keys, in the order of their consensus keys.
+    pub witnesses: Vec<Witness>,
+    /// How many of them make a checkpoint final.
+    pub quorum: usize,
+    /// Every node's log key, in the same order.
+    pub log_keys: Vec<PublicKey>,
+    members: Vec<Member>,
+}
+
+impl TrustAnchor {
+    /// The anchor of a checked genesis.
+    ///
+    /// # Errors
+    ///
+    /// [`GenesisError`] if a name cannot stand in a checkpoint, which a checked genesis excludes.
+    pub fn of(genesis: &Genesis) -> Result<Self, GenesisError> {
+        let content = &genesis.content;
+        let name = |text: String| -> Result<KeyName, GenesisError> {
+            text.parse()
+                .map_err(|_| field("name", format!("{text:?} cannot name a key")))
+        };
+        let mut validators: Vec<_> = content
+            .members
+            .iter()
+            .filter_map(|member| member.validator.as_ref().map(|keys| (member, keys)))
+            .collect();
+        validators.sort_by_key(|(_, keys)| keys.consensus);
+        let mut witnesses = Vec::new();
+        for (member, keys) in &validators {
+            let name = name(format!("{}/{}", content.consortium, member.name))?;
+            witnesses.push(Witness {
+                name,
+                key: keys.witness,
+            });
+        }
+        Ok(Self {
+            chain_id: content.chain_id(),
+            origin: name(content.origin())?,
+            quorum: validators.len() * 2 / 3 + 1,
+            witnesses,
+            log_keys: validators.iter().map(|(_, keys)| keys.log).collect(),
+            members: content.members.clone(),
+        })
+    }
+
+    /// The founding member with this id.
+    #[must_use]
+    pub fn member(&self, id: &MemberId) -> Option<&Member> {
+        self.members.iter().find(|member| member.id() == *id)
+    }
+
+    /// The founding member with this name.
+    #[must_use]
+    pub fn member_named(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// All founding members, sorted by name.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The founding member's key with this id, if it signs statements or changes of keys.
+    #[must_use]
+    pub fn signing_key(&self, member: &MemberId, key: &KeyId) -> Option<PublicKey> {
+        let keys = &self.member(member)?.keys;
+        [keys.attestor, keys.admin]
+            .into_iter()
+            .find(|public| public.id() == *key)
+    }
+}

@@ -1,0 +1,212 @@
+//! JSON documents: strict I-JSON in, RFC 8785 canonical bytes out.
+//!
+//! Two parsers that read one document differently would commit to two documents. So what
+//! parsers disagree about is refused: duplicate keys, integers that a double cannot hold, lone
+//! surrogates, a byte order mark, anything after the document.
+//!
+//! Sources: RFC 7493 (I-JSON), RFC 8785 (JSON Canonicalization Scheme).
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Largest document in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest integer that every reader holds exactly: 2^53 − 1.
+const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// Why a text is not an I-JSON document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// More than [`DOCUMENT_BYTES_MAX`] bytes.
+    #[error("the document has {0} bytes; at most {DOCUMENT_BYTES_MAX} are allowed")]
+    TooLong(usize),
+    /// Not UTF-8.
+    #[error("the document is not UTF-8: byte {offset} starts no character; save it as UTF-8")]
+    NotUtf8 {
+        /// Position of the first bad byte, from 0.
+        offset: usize,
+    },
+    /// A byte order mark.
+    #[error("the document starts with a byte order mark; save it without")]
+    ByteOrderMark,
+    /// Not JSON, or JSON that readers disagree about.
+    #[error("line {line}, column {column}: {reason}")]
+    Invalid {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A number that RFC 8785 cannot write.
+    #[error("the document cannot be made canonical: {0}")]
+    NotCanonicalizable(String),
+}
+
+/// Parses a document strictly.
+///
+/// # Errors
+///
+/// [`JsonError`] with line and column where there is one.
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    if bytes.len() > DOCUMENT_BYTES_MAX {
+        return Err(JsonError::TooLong(bytes.len()));
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(JsonError::ByteOrderMark);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| JsonError::NotUtf8 {
+        offset: error.valid_up_to(),
+    })?;
+    let invalid = |error: serde_json::Error| JsonError::Invalid {
+        line: error.line(),
+        column: error.column(),
+        // serde_json appends " at line L column C", which the fields already say.
+        reason: error
+            .to_string()
+            .split(" at line ")
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Strict.deserialize(&mut deserializer).map_err(invalid)?;
+    deserializer.end().map_err(invalid)?;
+    Ok(value)
+}
+
+/// The canonical bytes of a parsed document.
+///
+/// # Errors
+///
+/// [`JsonError::NotCanonicalizable`] if a number is out of range.
+pub fn canonicalize(value: &Value) -> Result<Vec<u8>, JsonError> {
+    serde_json_canonicalizer::to_vec(value)
+        .map_err(|error| JsonError::NotCanonicalizable(error.to_string()))
+}
+
+/// A value in which no key stands twice and no integer is too large.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        if value.unsigned_abs() > INTEGER_MAX {
+            return Err(E::custom(too_large(&value.to_string())));
+        }
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        if value > INTEGER_MAX {
+            return Err(E::custom(too_large(&value.to_string())));
+        }
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number beyond the range of a double"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Self)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key_seed(Key)? {
+            if map.contains_key(&key) {
+                return Err(de::Error::custom(format!(
+                    "the key {key:?} stands twice in one object; keep one of them"
+                )));
+            }
+            let value = entries.next_value_seed(Self)?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = String;
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        String::deserialize(deserializer)
+    }
+}
+
+fn too_large(number: &str) -> String {
+    format!("the integer {number} is beyond ±(2^53 − 1); write it as a string")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_readers_disagree_about_is_refused() {
+        for (text, part) in [
+            (&b"{\"a\":1,\n \"a\":2}"[..], "stands twice"),
+            (b"[9007199254740992]", "beyond"),
+            (b"[-9007199254740993]", "beyond"),
+            (b"\"\\ud800\"", "hex escape"),
+            (b"{} {}", "trailing"),
+            (b"[1e999]", "range"),
+            (b"{\"a\":", "EOF"),
+            (b"\xef\xbb\xbf{}", "byte order mark"),
+            (b"{\"a\":\"\xff\"}", "not UTF-8"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error:?} does not say {part:?}");
+        }
+        assert_eq!(
+            parse(b"{\"a\":1,\n \"a\":2}").map_err(|e| e.to_string().starts_with("line 2")),
+            Err(true)
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
+        assert!(parse(&deep).is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! What a product is made of: asserted by its company, confirmed by the component's.
+
+use std::collections::BTreeSet;
+
+use super::{Author, Judgement, Rule, RuleError, refuse_unless, subject};
+use crate::id::{MemberId, StatementId, SubjectId};
+use crate::identifier::Identifier;
+use crate::state::{LinkRecord, MemberRecord, Overlay, SubjectRecord, key};
+use crate::statement::Statement;
+
+/// Most subjects looked at in the search for a cycle. A confirmation is one statement: what it
+/// may cost every validator must be bounded.
+const CYCLE_SEARCH_MAX: usize = 4096;
+
+pub(super) fn link(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    member: &MemberRecord,
+    statement: &Statement,
+    child: &Identifier,
+) -> Judgement {
+    let Some(parent) = statement.subject() else {
+        return Err(RuleError::Refused(Rule::SubjectKnown));
+    };
+    let mut product = subject::own(state, author, member, parent, false)?;
+    let (parent_id, child_id) = (parent.subject_id(), child.subject_id());
+    let own_component =
+        subject::find(state, child)?.is_some_and(|component| component.owner == *author.member);
+    let confirmed_by = own_component.then_some(*author.member);
+    if own_component {
+        join(state, &mut product, parent_id, child_id)?;
+    }
+    state.put(
+        key::link(author.statement),
+        &LinkRecord {
+            parent: parent_id,
+            child: child_id,
+            confirmed_by,
+        },
+    );
+    subject::append(state, author, parent, product);
+    Ok(())
+}
+
+pub(super) fn confirm(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    statement: &Statement,
+    link_id: &StatementId,
+) -> Judgement {
+    let at = key::link(link_id);
+    let Some(mut link) = state.get::<LinkRecord>(&at)? else {
+        return Err(RuleError::Refused(Rule::LinkKnown));
+    };
+    let Some(parent) = statement
+        .subject()
+        .filter(|p| p.subject_id() == link.parent)
+    else {
+        return Err(RuleError::Refused(Rule::LinkKnown));
+    };
+    refuse_unless(link.confirmed_by.is_none(), Rule::LinkOnce)?;
+    refuse_unless(
+        owner(state, &link.child)?.is_some_and(|owner| owner == *author.member),
+        Rule::LinkConfirmer,
+    )?;
+    let product_key = key::subject(&link.parent);
+    let Some(mut product) = state.get::<SubjectRecord>(&product_key)? else {
+        return Err(RuleError::Refused(Rule::SubjectKnown));
+    };
+    join(state, &mut product, link.parent, link.child)?;
+    state.put(product_key, &product);
+    link.confirmed_by = Some(*author.member);
+    state.put(at, &link);
+    subject::append_claim(state, author, parent)
+}
+
+fn owner(state: &Overlay<'_>, id: &SubjectId) -> Result<Option<MemberId>, RuleError> {
+    Ok(state
+        .get::<SubjectRecord>(&key::subject(id))?
+        .map(|subject| subject.owner))
+}
+
+/// Adds a confirmed component, unless the product is already somewhere inside it.
+fn join(
+    state: &mut Overlay<'_>,
+    product: &mut SubjectRecord,
+    parent: SubjectId,
+    child: SubjectId,
+) -> Judgement {
+    let mut seen = BTreeSet::from([child]);
+    let mut open = vec![child];
+    while let Some(id) = open.pop() {
+        refuse_unless(id != parent, Rule::LinkCycle)?;
+        let count = state
+            .get::<SubjectRecord>(&key::subject(&id))?
+            .map_or(0, |s| s.components);
+        for n in 0..count {
+            if let Some(inner) = state.get::<SubjectId>(&key::component(&id, &n))?
+                && seen.insert(inner)
+            {
+                refuse_unless(seen.len() <= CYCLE_SEARCH_MAX, Rule::LinkTooLarge)?;
+                open.push(inner);
+            }
+        }
+    }
+    let Some(components) = product.components.checked_add(1) else {
+        return Err(RuleError::Refused(Rule::LinkTooLarge));
+    };
+    state.put(key::component(&parent, &product.components), &child);
+    product.components = components;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Who may speak about what: ownership of identifiers, open and claims streams.
+
+use super::{Author, Judgement, Rule, RuleError, refuse_unless};
+use crate::identifier::Identifier;
+use crate::state::{MemberRecord, Overlay, Role, StateError, StreamRecord, SubjectRecord, key};
+use crate::statement::{Statement, Stream};
+
+/// The subject that `author` owns, opening it if nobody has yet and the author may.
+pub(super) fn own(
+    state: &Overlay<'_>,
+    author: Author<'_>,
+    member: &MemberRecord,
+    identifier: &Identifier,
+    opens_unregistrable: bool,
+) -> Result<SubjectRecord, RuleError> {
+    if let Some(subject) = find(state, identifier)? {
+        refuse_unless(subject.owner == *author.member, Rule::SubjectOwner)?;
+        return Ok(subject);
+    }
+    refuse_unless(
+        matches!(member.role, Role::Operator | Role::Participant),
+        Rule::MemberRole,
+    )?;
+    if identifier.is_registrable() {
+        let held = member
+            .prefixes
+            .iter()
+            .any(|p| identifier.required_prefix_matches(p));
+        refuse_unless(held, Rule::SubjectPrefix)?;
+    } else {
+        // An identifier without a prefix belongs to who issues it first; a remark about it
+        // must not be a way to squat on it.
+        refuse_unless(opens_unregistrable, Rule::SubjectKnown)?;
+    }
+    Ok(SubjectRecord {
+        owner: *author.member,
+        stream: StreamRecord::EMPTY,
+        passport: None,
+        part_of: None,
+        components: 0,
+    })
+}
+
+/// The subject of an identifier, if anything is recorded about it.
+pub(super) fn find(
+    state: &Overlay<'_>,
+    identifier: &Identifier,
+) -> Result<Option<SubjectRecord>, StateError> {
+    state.get(&key::subject(&identifier.subject_id()))
+}
+
+/// Appends the statement to the open stream and writes the subject back.
+pub(super) fn append(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    identifier: &Identifier,
+    mut subject: SubjectRecord,
+) {
+    subject.stream = subject.stream.with(author.statement, author.sequence);
+    state.put(key::subject(&identifier.subject_id()), &subject);
+}
+
+/// Appends the statement to what others say about a known subject of another member.
+pub(super) fn append_claim(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    identifier: &Identifier,
+) -> Judgement {
+    let Some(subject) = find(state, identifier)? else {
+        return Err(RuleError::Refused(Rule::SubjectKnown));
+    };
+    refuse_unless(subject.owner != *author.member, Rule::ClaimsByOthers)?;
+    let at = key::claims(&identifier.subject_id());
+    let claims = state
+        .get::<StreamRecord>(&at)?
+        .unwrap_or(StreamRecord::EMPTY);
+    state.put(at, &claims.with(author.statement, author.sequence));
+    Ok(())
+}
+
+/// An event: in the open streams of the author's own subjects, in the claims of others'.
+pub(super) fn observe(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    member: &MemberRecord,
+    statement: &Statement,
+) -> Judgement {
+    for stream in &statement.streams {
+        match stream {
+            Stream::Open(identifier) => {
+                let subject = own(state, author, member, identifier, false)?;
+                append(state, author, identifier, subject);
+            }
+            Stream::Claims(identifier) => append_claim(state, author, identifier)?,
+            Stream::Sealed(_) => {}
+        }
+    }
+    Ok(())
+}

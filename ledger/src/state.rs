@@ -1,0 +1,286 @@
+//! What rules read, and where it hangs in the state tree.
+//!
+//! Everything a rule reads is a record under a key of the state tree, or the fact that a
+//! statement id is in the log. A record's key is a domain-separated hash of what it is about,
+//! its value the canonical bytes of a type below.
+//!
+//! Source: `docs/format.md`, section 7.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use serde::Serialize;
+
+use crate::codec;
+use crate::hash::Domain;
+use crate::id::{Digest, Height, KeyId, MemberId, Sequence, Slot, StatementId, SubjectId};
+use crate::identifier::Prefix;
+use crate::signature::PublicKey;
+use crate::state_tree::StateKey;
+use crate::statement::Granularity;
+
+/// Largest record in bytes.
+pub const RECORD_BYTES_MAX: usize = 64 * 1024;
+
+/// Why state could not be read. Never the fault of a statement: the caller must stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the ledger's state: {0}")]
+pub struct StateError(pub String);
+
+/// Read access to the state after the last committed block.
+pub trait StateReader {
+    /// The record at `key`, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if the storage fails.
+    fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// Where the statement is in the log, if it was recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if the storage fails.
+    fn recorded(&self, id: &StatementId) -> Result<Option<Sequence>, StateError>;
+}
+
+/// What a member may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Runs a validator.
+    Operator,
+    /// A company without a node.
+    Participant,
+    /// Endorses.
+    Auditor,
+    /// Supervises.
+    Regulator,
+    /// Reads.
+    Observer,
+}
+
+/// A member, as rules see it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct MemberRecord {
+    /// The name it was admitted under.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Identifier prefixes that only it issues under.
+    pub prefixes: Vec<Prefix>,
+}
+
+/// What a key may sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPurpose {
+    /// The member's everyday statements.
+    Attestor,
+    /// Changes of the member's own keys, nothing else.
+    Admin,
+}
+
+/// A signing key, kept for ever so that old signatures stay checkable.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct KeyRecord {
+    /// Whose.
+    pub member: MemberId,
+    /// What for.
+    pub purpose: KeyPurpose,
+    /// The key.
+    pub key: PublicKey,
+    /// First height at which it signs.
+    pub active_from: Height,
+    /// The block that revoked it; from the next on it signs no more.
+    pub revoked_at: Option<Height>,
+}
+
+/// An open stream: how many statements there are, and what rules know of its subject.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct SubjectRecord {
+    /// Who speaks in the open stream.
+    pub owner: MemberId,
+    /// Statements in the open stream.
+    pub stream: StreamRecord,
+    /// Its passport, once issued.
+    pub passport: Option<PassportRecord>,
+    /// What it is an item or a batch of.
+    pub part_of: Option<SubjectId>,
+    /// Number of its confirmed components, each under its own key.
+    pub components: u32,
+}
+
+/// How many statements a stream has, and a hash chain over them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct StreamRecord {
+    /// Number of statements.
+    pub count: u64,
+    /// Chain over them; all zeros when there are none.
+    pub head: Digest,
+}
+
+/// A passport's life so far.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct PassportRecord {
+    /// Item, batch or model.
+    pub granularity: Granularity,
+    /// Current version, from 1.
+    pub version: u32,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// An asserted component link.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct LinkRecord {
+    /// The product.
+    pub parent: SubjectId,
+    /// The component.
+    pub child: SubjectId,
+    /// The component's company, once it agreed (or at once, if it is the product's own).
+    pub confirmed_by: Option<MemberId>,
+}
+
+/// A used slot of some sealed stream.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct SlotRecord {
+    /// Where in the log.
+    pub sequence: Sequence,
+}
+
+/// A record type and its name in error messages.
+pub trait Record: Encode + Decode<()> {}
+impl Record for MemberRecord {}
+impl Record for KeyRecord {}
+impl Record for SubjectRecord {}
+impl Record for StreamRecord {}
+impl Record for LinkRecord {}
+impl Record for SlotRecord {}
+impl Record for SubjectId {}
+
+impl StreamRecord {
+    const HEAD_DOMAIN: Domain = Domain::new("jangbu/stream-head/v1");
+
+    /// A stream with nothing in it.
+    pub const EMPTY: Self = Self {
+        count: 0,
+        head: Digest([0; 32]),
+    };
+
+    /// The stream with one more statement.
+    #[must_use]
+    pub fn with(&self, id: &StatementId, sequence: Sequence) -> Self {
+        Self {
+            count: self.count + 1,
+            head: Digest(Self::HEAD_DOMAIN.hash_of(&(self.head, id, sequence))),
+        }
+    }
+}
+
+/// Keys of the records, one domain per sort of record.
+pub mod key {
+    use super::{Domain, KeyId, MemberId, Slot, StateKey, StatementId, SubjectId};
+
+    macro_rules! state_key {
+        ($(#[$doc:meta])* $name:ident, $context:literal, $($arg:ident: $type:ty),+) => {
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name($($arg: &$type),+) -> StateKey {
+                const DOMAIN: Domain = Domain::new($context);
+                StateKey(DOMAIN.hash_of(&($($arg,)+)))
+            }
+        };
+    }
+
+    state_key! {
+        /// A [`super::MemberRecord`].
+        member, "jangbu/state-member/v1", id: MemberId
+    }
+    state_key! {
+        /// A [`super::KeyRecord`].
+        signing_key, "jangbu/state-key/v1", id: KeyId
+    }
+    state_key! {
+        /// A [`super::SubjectRecord`].
+        subject, "jangbu/state-subject/v1", id: SubjectId
+    }
+    state_key! {
+        /// The [`super::StreamRecord`] of what others say about a subject.
+        claims, "jangbu/state-claims/v1", id: SubjectId
+    }
+    state_key! {
+        /// A [`super::LinkRecord`], by the statement that asserted it.
+        link, "jangbu/state-link/v1", id: StatementId
+    }
+    state_key! {
+        /// The `n`th confirmed component of a subject: a `SubjectId`.
+        component, "jangbu/state-component/v1", parent: SubjectId, n: u32
+    }
+    state_key! {
+        /// A [`super::SlotRecord`]. The member is inside: a copied slot lands elsewhere.
+        slot, "jangbu/state-slot/v1", member: MemberId, slot: Slot
+    }
+}
+
+/// The committed state with a block's changes on top, and one statement's on top of those.
+pub struct Overlay<'a> {
+    base: &'a dyn StateReader,
+    accepted: BTreeMap<StateKey, Option<Vec<u8>>>,
+    tentative: BTreeMap<StateKey, Option<Vec<u8>>>,
+}
+
+impl<'a> Overlay<'a> {
+    /// Starts with the committed state.
+    #[must_use]
+    pub fn new(base: &'a dyn StateReader) -> Self {
+        Self {
+            base,
+            accepted: BTreeMap::new(),
+            tentative: BTreeMap::new(),
+        }
+    }
+
+    /// Reads a record as the running statement sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if the storage fails or holds what does not decode.
+    pub fn get<T: Record>(&self, key: &StateKey) -> Result<Option<T>, StateError> {
+        let bytes = match self.tentative.get(key).or_else(|| self.accepted.get(key)) {
+            Some(changed) => changed.clone(),
+            None => self.base.record(key)?,
+        };
+        bytes.map(|bytes| decode_record(&bytes)).transpose()
+    }
+
+    /// Writes a record; lost unless the statement is accepted.
+    pub fn put<T: Record>(&mut self, key: StateKey, record: &T) {
+        self.tentative.insert(key, Some(codec::encode(record)));
+    }
+
+    /// Keeps what the running statement wrote.
+    pub fn accept(&mut self) {
+        self.accepted.append(&mut self.tentative);
+    }
+
+    /// Forgets what the running statement wrote.
+    pub fn refuse(&mut self) {
+        self.tentative.clear();
+    }
+
+    /// All accepted changes.
+    #[must_use]
+    pub fn into_changes(self) -> BTreeMap<StateKey, Option<Vec<u8>>> {
+        self.accepted
+    }
+}
+
+/// Decodes a record from the state tree.
+///
+/// # Errors
+///
+/// [`StateError`] if the bytes are not a record of this type.
+pub fn decode_record<T: Record>(bytes: &[u8]) -> Result<T, StateError> {
+    codec::decode(bytes, RECORD_BYTES_MAX).map_err(|error| StateError(error.to_string()))
+}

@@ -1,0 +1,88 @@
+//! One statement, and its receipt.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use jangbu_ledger::id::StatementId;
+use serde::Serialize;
+
+use super::Node;
+use super::item::Item;
+use super::limits::read;
+use super::params::Segment;
+use super::problem::Problem;
+
+#[derive(Debug, Serialize)]
+pub(super) struct StatementAnswer {
+    statement_id: StatementId,
+    status: &'static str,
+    #[serde(flatten)]
+    item: Option<Recorded>,
+}
+
+/// An [`Item`] whose statement id stands beside it already.
+#[derive(Debug, Serialize)]
+struct Recorded {
+    sequence: jangbu_ledger::id::Sequence,
+    height: jangbu_ledger::id::Height,
+    time_ms: jangbu_ledger::id::TimeMs,
+    member: Option<jangbu_ledger::id::MemberId>,
+    member_name: Option<String>,
+    entry: jangbu_ledger::block::Entry,
+    entry_bytes: String,
+}
+
+/// `pending` is a statement that is in a block without a final checkpoint yet. One that still
+/// waits in a pool is `unknown` here: ask by envelope.
+pub(super) async fn show(
+    State(node): State<Arc<Node>>,
+    Segment(id): Segment<StatementId>,
+) -> Result<Json<StatementAnswer>, Problem> {
+    read(&node, move |node| {
+        let Some(sequence) = node.reader.statement(&id)? else {
+            return Ok(Json(StatementAnswer {
+                statement_id: id,
+                status: "unknown",
+                item: None,
+            }));
+        };
+        let item = Item::at(node, sequence)?;
+        let last = node.waiters.last_final();
+        let is_final = last.is_some_and(|mark| mark.height >= item.height);
+        Ok(Json(StatementAnswer {
+            statement_id: id,
+            status: if is_final { "final" } else { "pending" },
+            item: Some(Recorded {
+                sequence: item.sequence,
+                height: item.height,
+                time_ms: item.time_ms,
+                member: item.member,
+                member_name: item.member_name,
+                entry: item.entry,
+                entry_bytes: item.entry_bytes,
+            }),
+        }))
+    })
+    .await
+}
+
+pub(super) async fn receipt(
+    State(node): State<Arc<Node>>,
+    Segment(id): Segment<StatementId>,
+) -> Result<impl IntoResponse, Problem> {
+    read(&node, move |node| {
+        let sequence = node.reader.statement(&id)?.ok_or_else(|| {
+            Problem::not_found("the statement is not on the ledger of this node").about(id)
+        })?;
+        let receipt = node
+            .notary
+            .receipt(sequence)
+            .map_err(|error| Problem::from(error).about(id))?;
+        let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+        Ok((headers, receipt.to_string()))
+    })
+    .await
+}

@@ -1,0 +1,216 @@
+//! What is recorded about one thing, and whether a slot is used.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jangbu_ledger::block::EntryBody;
+use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, Slot, SubjectId};
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::state::{
+    Record, SlotRecord, StateReader, StreamRecord, SubjectRecord, decode_record, key,
+};
+use jangbu_ledger::state_tree::StateKey;
+use jangbu_ledger::statement::Granularity;
+use jangbu_replica::store::StreamSide;
+use serde::{Deserialize, Serialize};
+
+use super::Node;
+use super::chain::empty;
+use super::entries::{PAGE_DEFAULT, PAGE_MAX, Page};
+use super::item::{self, Item};
+use super::limits::read;
+use super::params::{self, Params};
+use super::problem::Problem;
+use crate::store::StreamPosition;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct About {
+    identifier: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SubjectAnswer {
+    identifier: Identifier,
+    subject_id: SubjectId,
+    known: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<MemberId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<StreamAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<StreamAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passport: Option<PassportAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part_of: Option<SubjectId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    components: Option<u32>,
+    height: Height,
+}
+
+#[derive(Debug, Serialize)]
+struct StreamAnswer {
+    count: u64,
+    head: Digest,
+}
+
+/// A passport as rules see it.
+#[derive(Debug, Serialize)]
+pub(super) struct PassportAnswer {
+    granularity: Granularity,
+    version: u32,
+    revoked: bool,
+}
+
+impl PassportAnswer {
+    pub(super) fn of(subject: &SubjectRecord) -> Option<Self> {
+        subject.passport.as_ref().map(|passport| Self {
+            granularity: passport.granularity,
+            version: passport.version,
+            revoked: passport.revoked,
+        })
+    }
+}
+
+impl From<StreamRecord> for StreamAnswer {
+    fn from(stream: StreamRecord) -> Self {
+        Self {
+            count: stream.count,
+            head: stream.head,
+        }
+    }
+}
+
+pub(super) async fn show(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<About>,
+) -> Result<Json<SubjectAnswer>, Problem> {
+    let identifier = params::identifier(&params.identifier)?;
+    read(&node, move |node| {
+        let id = identifier.subject_id();
+        let view = node.reader.view();
+        let height = view.tip()?.ok_or_else(empty)?.height;
+        let subject: Option<SubjectRecord> = record(&view, &key::subject(&id))?;
+        let claims: Option<StreamRecord> = record(&view, &key::claims(&id))?;
+        let owner = subject.as_ref().map(|subject| subject.owner);
+        Ok(Json(SubjectAnswer {
+            subject_id: id,
+            known: subject.is_some(),
+            owner,
+            owner_name: owner
+                .and_then(|owner| node.consortium.member_name(&owner))
+                .map(str::to_owned),
+            open: subject.as_ref().map(|subject| subject.stream.into()),
+            claims: claims.map(Into::into),
+            passport: subject.as_ref().and_then(PassportAnswer::of),
+            part_of: subject.as_ref().and_then(|subject| subject.part_of),
+            components: subject.as_ref().map(|subject| subject.components),
+            height,
+            identifier,
+        }))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StreamQuery {
+    identifier: String,
+    side: SideName,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SideName {
+    Open,
+    Claims,
+}
+
+pub(super) async fn statements(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<StreamQuery>,
+) -> Result<Json<Page>, Problem> {
+    let identifier = params::identifier(&params.identifier)?;
+    let limit = params::limit(params.limit, PAGE_DEFAULT, PAGE_MAX)?;
+    read(&node, move |node| {
+        let position = StreamPosition {
+            subject: identifier.subject_id(),
+            side: match params.side {
+                SideName::Open => StreamSide::Open,
+                SideName::Claims => StreamSide::Claims,
+            },
+            after: params.after.map(Sequence),
+        };
+        let mut found = node.reader.stream(position, limit + 1)?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = if more { found.last().copied() } else { None };
+        let items = found
+            .into_iter()
+            .map(|sequence| Item::at(node, sequence))
+            .collect::<Result<_, _>>()?;
+        Ok(Json(Page { items, next }))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SlotQuery {
+    member: String,
+    slot: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SlotAnswer {
+    used: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<Sequence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<Item>,
+}
+
+pub(super) async fn slot(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<SlotQuery>,
+) -> Result<Json<SlotAnswer>, Problem> {
+    let member: MemberId = params::parse("member", &params.member)?;
+    let slot: Slot = params::parse("slot", &params.slot)?;
+    read(&node, move |node| {
+        let used: Option<SlotRecord> = record(&node.reader, &key::slot(&member, &slot))?;
+        let Some(SlotRecord { sequence }) = used else {
+            return Ok(Json(SlotAnswer {
+                used: false,
+                sequence: None,
+                item: None,
+            }));
+        };
+        let item = Item::at(node, sequence)?;
+        if !matches!(item.entry.body, EntryBody::Statement(_)) {
+            return Err(item::missing(sequence));
+        }
+        Ok(Json(SlotAnswer {
+            used: true,
+            sequence: Some(sequence),
+            item: Some(item),
+        }))
+    })
+    .await
+}
+
+/// Reads a record of the current state.
+pub(super) fn record<T: Record>(
+    state: &dyn StateReader,
+    key: &StateKey,
+) -> Result<Option<T>, Problem> {
+    Ok(state
+        .record(key)?
+        .map(|bytes| decode_record(&bytes))
+        .transpose()?)
+}

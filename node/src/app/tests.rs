@@ -1,0 +1,357 @@
+use std::path::PathBuf;
+
+use jangbu_genesis::ceremony::{self, Identity, Template};
+use jangbu_genesis::document::{MemberRole, Parameters};
+use jangbu_genesis::key_file::KdfParams;
+use jangbu_genesis::{Keystore, Passphrase};
+use jangbu_ledger::commitment::Commitment;
+use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope};
+use jangbu_ledger::id::{Digest, KeyId, MemberId, TimeMs};
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::receipt::Receipt;
+use jangbu_ledger::statement::{Granularity, Kind, Statement, Stream};
+use jangbu_ledger::{checkpoint, codec};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+
+const PRODUCT: &str = "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66";
+
+/// A consortium of one operator, in a directory of its own.
+struct Alone {
+    directory: tempfile::TempDir,
+}
+
+impl Alone {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let keystore = Keystore::at(at("keys"));
+        let passphrase = Passphrase::new(b"secret\n".to_vec());
+        for purpose in ceremony::purposes(MemberRole::Operator) {
+            keystore
+                .create(*purpose, &passphrase, KdfParams::DEVNET)
+                .unwrap();
+        }
+        let identity = Identity {
+            name: "acme".into(),
+            display_name: "Acme".into(),
+            role: MemberRole::Operator,
+            identifiers: Vec::new(),
+            prefixes: Vec::new(),
+            addresses: vec!["/ip4/127.0.0.1/tcp/1".into()],
+        };
+        let member = ceremony::join("alone", identity, &keystore, &passphrase).unwrap();
+        let template = Template {
+            consortium: "alone".into(),
+            created_at_ms: now().0 - 1000,
+            parameters: Parameters::default(),
+        };
+        let content = ceremony::assemble(template, vec![member]).unwrap();
+        let signature = ceremony::approve(&content, &keystore, &passphrase).unwrap();
+        let genesis = ceremony::finish(content, vec![signature]).unwrap();
+        std::fs::write(at("genesis.json"), genesis.to_json().unwrap()).unwrap();
+        std::fs::write(at("passphrase"), "secret\n").unwrap();
+        Self { directory }
+    }
+
+    fn config(&self) -> Config {
+        let text = r#"
+            data_dir = "data"
+            genesis = "genesis.json"
+            keystore = "keys"
+            passphrase_file = "passphrase"
+            member = "acme"
+            [api]
+            listen = "127.0.0.1:0"
+            [peers]
+            listen = "/ip4/127.0.0.1/tcp/0"
+        "#;
+        Config::parse(&self.file(), text).unwrap()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("node.toml")
+    }
+
+    fn founded(&self) -> Founded {
+        Founded::load(&self.config().genesis, "acme").unwrap()
+    }
+
+    async fn start(&self) -> Running {
+        let config = self.config();
+        let founded = self.founded();
+        let keys = parts::unlock(&config, &founded).unwrap();
+        start(&config, founded, keys).await.unwrap()
+    }
+
+    fn envelope(&self, statements: Vec<Statement>) -> Vec<u8> {
+        let keystore = Keystore::at(self.directory.path().join("keys"));
+        let passphrase = Passphrase::new(b"secret".to_vec());
+        let key = keystore.unlock(Purpose::Attestor, &passphrase).unwrap();
+        let mut envelope = Envelope {
+            version: ENVELOPE_VERSION,
+            chain_id: self.founded().chain.chain_id,
+            member: MemberId::of("acme"),
+            key_id: KeyId([0; 16]),
+            nonce: now().0,
+            expires_at_ms: TimeMs(now().0 + 60_000),
+            statements,
+            signature: jangbu_ledger::signature::Signature([0; 64]),
+        };
+        envelope.sign(&key.signing());
+        codec::encode(&envelope)
+    }
+}
+
+fn statement(kind: Kind) -> Statement {
+    Statement {
+        kind,
+        occurrence: 0,
+        streams: vec![Stream::Open(Identifier::parse(PRODUCT).unwrap())],
+        commitment: Commitment::keyed([2; 32]),
+        references: Vec::new(),
+        payload: Vec::new(),
+    }
+}
+
+fn issued() -> Statement {
+    statement(Kind::PassportIssued {
+        granularity: Granularity::Item,
+        schema: Digest([1; 32]),
+    })
+}
+
+/// One request on a connection of its own: status, head and body.
+async fn request(
+    running: &Running,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(running.api_address).await.unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_lowercase(), answer[end + 4..].to_vec())
+}
+
+async fn get(running: &Running, path: &str) -> Value {
+    let (status, head, body) = request(running, "GET", path, b"").await;
+    assert_eq!(
+        status,
+        200,
+        "{path}: {head} {}",
+        String::from_utf8_lossy(&body)
+    );
+    serde_json::from_slice(&body).unwrap()
+}
+
+async fn post(running: &Running, bytes: &[u8]) -> (u16, Value) {
+    let (status, _, body) = request(running, "POST", "/v1/envelopes", bytes).await;
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envelope_becomes_final_and_its_receipt_verifies() {
+    let alone = Alone::new();
+    let running = alone.start().await;
+    let envelope = alone.envelope(vec![
+        issued(),
+        statement(Kind::PassportSuperseded {
+            version: 7,
+            schema: Digest([1; 32]),
+        }),
+    ]);
+    let (status, answer) = post(&running, &envelope).await;
+    assert_eq!(
+        (status, &answer["status"]),
+        (200, &"final".into()),
+        "{answer}"
+    );
+    let [first, second] = answer["outcomes"].as_array().unwrap().as_slice() else {
+        panic!("{answer}");
+    };
+    assert_eq!(first["status"], "final");
+    assert_eq!(first["duplicate"], false);
+    assert_eq!(second["status"], "refused");
+    assert_eq!(second["rule"], "passport.version");
+
+    let consortium = alone.founded().consortium;
+    let text = first["receipt"].as_str().unwrap();
+    let receipt: Receipt = text.parse().unwrap();
+    let verified = receipt
+        .verify(&consortium.origin, &consortium.witnesses, consortium.quorum)
+        .unwrap();
+    assert_eq!(verified.index, first["sequence"].as_u64().unwrap());
+
+    let id = first["statement_id"].as_str().unwrap();
+    let (_, _, same) = request(&running, "GET", &format!("/v1/receipts/{id}"), b"").await;
+    assert_eq!(String::from_utf8(same).unwrap(), text);
+    assert_eq!(
+        get(&running, &format!("/v1/statements/{id}")).await["status"],
+        "final"
+    );
+    let path = format!("/v1/envelopes/{}", answer["envelope_id"].as_str().unwrap());
+    assert_eq!(get(&running, &path).await, answer);
+
+    // The same statement in another envelope: the same receipt, and said to be a duplicate.
+    let (status, again) = post(&running, &alone.envelope(vec![issued()])).await;
+    assert_eq!(status, 200, "{again}");
+    assert_eq!(again["outcomes"][0]["duplicate"], true);
+    assert_eq!(again["outcomes"][0]["receipt"], first["receipt"]);
+
+    let subject = get(&running, &format!("/v1/subjects?identifier={PRODUCT}")).await;
+    assert_eq!(subject["owner_name"], "acme");
+    assert_eq!(subject["passport"]["version"], 1);
+    let path = format!("/v1/subjects/statements?identifier={PRODUCT}&side=open&limit=1");
+    let page = get(&running, &path).await;
+    assert_eq!(page["items"][0]["statement_id"], first["statement_id"]);
+    assert_eq!(page["next"], Value::Null);
+    let trace = get(&running, &format!("/v1/trace?identifier={PRODUCT}")).await;
+    assert_eq!(trace["nodes"][0]["known"], true);
+    running.stop(&alone.config()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_node_serves_what_it_had() {
+    let alone = Alone::new();
+    init(&alone.config()).unwrap();
+    init(&alone.config()).unwrap();
+    let running = alone.start().await;
+    let (_, answer) = post(&running, &alone.envelope(vec![issued()])).await;
+    running.stop(&alone.config()).await.unwrap();
+
+    let running = alone.start().await;
+    let path = format!("/v1/envelopes/{}", answer["envelope_id"].as_str().unwrap());
+    assert_eq!(get(&running, &path).await, answer);
+    let status = get(&running, "/v1/status").await;
+    assert_eq!(status["height"], 1);
+    assert_eq!(status["final"]["height"], 1);
+    assert_eq!(
+        get(&running, "/v1/blocks/1").await["certificate"]["signatures"],
+        1
+    );
+    assert_eq!(
+        get(&running, "/v1/members").await["members"][0]["name"],
+        "acme"
+    );
+    assert_eq!(get(&running, "/v1/entries?from=1&limit=1").await["next"], 2);
+
+    let (_, _, note) = request(&running, "GET", "/checkpoint", b"").await;
+    let consortium = alone.founded().consortium;
+    let last = checkpoint::verify_quorum(
+        &String::from_utf8(note).unwrap(),
+        &consortium.origin,
+        &consortium.witnesses,
+        consortium.quorum,
+    )
+    .unwrap();
+    assert_eq!(last.checkpoint.size, 3);
+    let (status, head, tile) = request(&running, "GET", "/tile/0/000.p/3", b"").await;
+    assert_eq!((status, tile.len()), (200, 96));
+    assert!(head.contains("immutable"), "{head}");
+    let (status, _, bundle) = request(&running, "GET", "/tile/entries/000.p/3", b"").await;
+    assert_eq!(status, 200);
+    assert!(bundle.len() > 6);
+    let (status, ..) = request(&running, "GET", "/tile/0/000.p/4", b"").await;
+    assert_eq!(status, 404);
+    for path in [
+        "/v1/tlog-policy",
+        "/v1/genesis",
+        "/metrics",
+        "/livez",
+        "/readyz",
+    ] {
+        assert_eq!(request(&running, "GET", path, b"").await.0, 200, "{path}");
+    }
+    running.stop(&alone.config()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_error_is_a_problem_document() {
+    let alone = Alone::new();
+    let running = alone.start().await;
+    let mut forged = alone.envelope(vec![issued()]);
+    *forged.last_mut().unwrap() ^= 1;
+    let too_large = vec![0; 1024 * 1024 + 1];
+    let zeros = "0".repeat(64);
+    for (method, path, body, status, kind) in [
+        ("GET", "/nowhere".into(), &b""[..], 404, "not-found"),
+        (
+            "DELETE",
+            "/v1/status".into(),
+            b"",
+            405,
+            "method-not-allowed",
+        ),
+        ("GET", "/v1/statements/xyz".into(), b"", 400, "bad-request"),
+        ("GET", "/v1/subjects".into(), b"", 400, "bad-request"),
+        ("GET", "/v1/entries?limit=0".into(), b"", 400, "bad-request"),
+        ("GET", "/v1/blocks/99".into(), b"", 404, "not-found"),
+        ("GET", "/tile/zero/1".into(), b"", 400, "bad-request"),
+        (
+            "GET",
+            format!("/v1/receipts/{zeros}"),
+            b"",
+            404,
+            "not-found",
+        ),
+        (
+            "POST",
+            "/v1/envelopes".into(),
+            b"junk",
+            400,
+            "malformed-envelope",
+        ),
+        (
+            "POST",
+            "/v1/envelopes".into(),
+            &forged,
+            401,
+            "bad-signature",
+        ),
+        ("POST", "/v1/envelopes".into(), &too_large, 413, "too-large"),
+        (
+            "POST",
+            "/v1/envelopes?timeout_ms=999999".into(),
+            b"",
+            400,
+            "bad-request",
+        ),
+    ] {
+        let (got, head, body) = request(&running, method, &path, body).await;
+        assert_eq!(got, status, "{method} {path}: {head}");
+        assert!(head.contains("application/problem+json"), "{path}: {head}");
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            problem["type"],
+            format!("urn:jangbu:problem:{kind}"),
+            "{path}"
+        );
+        assert_eq!(problem["status"], status);
+    }
+    let path = format!("/v1/statements/{zeros}");
+    assert_eq!(get(&running, &path).await["status"], "unknown");
+    running.stop(&alone.config()).await.unwrap();
+}
+
+#[test]
+fn a_keystore_of_another_member_is_refused() {
+    let (alone, other) = (Alone::new(), Alone::new());
+    let mut config = alone.config();
+    config.keystore = other.config().keystore;
+    let error = parts::unlock(&config, &alone.founded()).err().unwrap();
+    assert!(matches!(error, AppError::OtherKey { .. }), "{error}");
+}

@@ -1,0 +1,212 @@
+//! Envelopes that wait for a block: verified once, bounded, oldest first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jangbu_ledger::envelope::{Envelope, EnvelopeError};
+use jangbu_ledger::execute::{OrderError, may_be_ordered};
+use jangbu_ledger::id::{ChainId, EnvelopeId, MemberId, TimeMs};
+use jangbu_ledger::signature::{PublicKey, Signature, verify_batch};
+use jangbu_ledger::state::{KeyPurpose, StateReader};
+
+/// How much the pool holds.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolLimits {
+    /// Most envelopes.
+    pub envelopes: usize,
+    /// Most bytes of envelopes.
+    pub bytes: usize,
+    /// Most envelopes of one member, so that one cannot crowd out the others.
+    pub envelopes_per_member: usize,
+}
+
+/// A verified envelope.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Its id.
+    pub id: EnvelopeId,
+    /// Its canonical bytes.
+    pub bytes: Arc<[u8]>,
+    /// Its content.
+    pub envelope: Arc<Envelope>,
+    /// What the key that signed it is for.
+    pub purpose: KeyPurpose,
+}
+
+/// Why an envelope was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdmissionError {
+    /// Malformed, or for another chain.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// Unknown or revoked key, or out of time.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The signature does not verify.
+    #[error("the envelope's signature does not verify with the member's key")]
+    Signature,
+    /// No room. Try again in a moment.
+    #[error("this node has too many envelopes waiting; try again in a moment")]
+    Full,
+    /// The member has used its share of the room.
+    #[error("this member has too many envelopes waiting; try again in a moment")]
+    Quota,
+}
+
+/// Envelopes in the order they came.
+#[derive(Debug)]
+pub struct Pool {
+    limits: PoolLimits,
+    arrivals: u64,
+    bytes: usize,
+    by_id: BTreeMap<EnvelopeId, (u64, Verified)>,
+    by_arrival: BTreeMap<u64, EnvelopeId>,
+    per_member: BTreeMap<MemberId, usize>,
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub const fn new(limits: PoolLimits) -> Self {
+        Self {
+            limits,
+            arrivals: 0,
+            bytes: 0,
+            by_id: BTreeMap::new(),
+            by_arrival: BTreeMap::new(),
+            per_member: BTreeMap::new(),
+        }
+    }
+
+    /// Number of envelopes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Bytes of all envelopes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A waiting envelope.
+    #[must_use]
+    pub fn get(&self, id: &EnvelopeId) -> Option<&Verified> {
+        self.by_id.get(id).map(|(_, verified)| verified)
+    }
+
+    /// Whether the member has anything waiting.
+    #[must_use]
+    pub fn has_of(&self, member: &MemberId) -> bool {
+        self.per_member.contains_key(member)
+    }
+
+    /// Keeps a verified envelope; keeping it twice changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AdmissionError::Full`] or [`AdmissionError::Quota`].
+    pub fn insert(&mut self, verified: Verified) -> Result<(), AdmissionError> {
+        if self.by_id.contains_key(&verified.id) {
+            return Ok(());
+        }
+        let of_member = self
+            .per_member
+            .get(&verified.envelope.member)
+            .copied()
+            .unwrap_or(0);
+        if of_member >= self.limits.envelopes_per_member {
+            return Err(AdmissionError::Quota);
+        }
+        if self.by_id.len() >= self.limits.envelopes
+            || self.bytes + verified.bytes.len() > self.limits.bytes
+        {
+            return Err(AdmissionError::Full);
+        }
+        self.arrivals += 1;
+        self.bytes += verified.bytes.len();
+        self.per_member
+            .insert(verified.envelope.member, of_member + 1);
+        self.by_arrival.insert(self.arrivals, verified.id);
+        self.by_id.insert(verified.id, (self.arrivals, verified));
+        Ok(())
+    }
+
+    /// Forgets an envelope that was decided or ran out of time.
+    pub fn remove(&mut self, id: &EnvelopeId) {
+        let Some((arrival, verified)) = self.by_id.remove(id) else {
+            return;
+        };
+        self.by_arrival.remove(&arrival);
+        self.bytes -= verified.bytes.len();
+        let member = verified.envelope.member;
+        match self.per_member.get(&member).copied() {
+            Some(count) if count > 1 => self.per_member.insert(member, count - 1),
+            _ => self.per_member.remove(&member),
+        };
+    }
+
+    /// The waiting envelopes, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Verified> {
+        self.by_arrival.values().filter_map(|id| self.get(id))
+    }
+
+    /// Drops what no block may take any more.
+    pub fn expire(&mut self, now: TimeMs) {
+        let dead: Vec<EnvelopeId> = self
+            .iter()
+            .filter(|verified| verified.envelope.expires_at_ms <= now)
+            .map(|verified| verified.id)
+            .collect();
+        for id in dead {
+            self.remove(&id);
+        }
+    }
+}
+
+/// Decodes envelopes and verifies their signatures in one batch; answers in order.
+pub fn verify(
+    chain: &ChainId,
+    now: TimeMs,
+    state: &dyn StateReader,
+    envelopes: Vec<Vec<u8>>,
+) -> Vec<Result<Verified, AdmissionError>> {
+    type Decoded = Result<(Verified, PublicKey, [u8; 32]), AdmissionError>;
+    let decoded: Vec<Decoded> = envelopes
+        .into_iter()
+        .map(|bytes| {
+            let envelope = Envelope::decode(&bytes, chain)?;
+            let record = may_be_ordered(&envelope, now, state)?;
+            let digest = envelope.header().signing_digest();
+            let verified = Verified {
+                id: Envelope::id_of(&bytes),
+                bytes: bytes.into(),
+                envelope: Arc::new(envelope),
+                purpose: record.purpose,
+            };
+            Ok((verified, record.key, digest))
+        })
+        .collect();
+    let items: Vec<(PublicKey, Signature, &[u8])> = decoded
+        .iter()
+        .flatten()
+        .map(|(verified, key, digest)| (*key, verified.envelope.signature, digest.as_slice()))
+        .collect();
+    let mut valid = verify_batch(&items).into_iter();
+    decoded
+        .iter()
+        .map(|result| match result {
+            Ok((verified, ..)) if valid.next() == Some(true) => Ok(verified.clone()),
+            Ok(_) => Err(AdmissionError::Signature),
+            Err(error) => Err(error.clone()),
+        })
+        .collect()
+}

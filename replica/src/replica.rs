@@ -1,0 +1,438 @@
+//! One member's copy of the ledger, as a state machine.
+//!
+//! ```text
+//!   Input ──▶ step(now) ──▶ effects, to be performed in order
+//!                │
+//!                └──▶ Store: what must survive is on disk before `step` returns
+//! ```
+//!
+//! Invariants:
+//! - a block and its envelopes, and every vote, are synced before a message that rests on
+//!   them is among the effects;
+//! - only a block that this replica executed to the same roots is fed to consensus as valid;
+//! - a checkpoint is cosigned only after its block is durably stored;
+//! - a fatal error ends it: every later step refuses.
+
+mod agreement;
+mod bodies;
+mod peers;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use jangbu_consensus::{self as consensus, Consensus, Timeouts};
+use jangbu_ledger::codec;
+use jangbu_ledger::execute::Outcome;
+use jangbu_ledger::founding::GenesisBlock;
+use jangbu_ledger::id::{BlockId, EnvelopeId, Height, TimeMs};
+
+use crate::candidate::{Candidate, genesis_commit};
+use crate::catchup::CatchUp;
+use crate::chain::Chain;
+use crate::cosign::Cosigner;
+use crate::message::{Class, Message};
+use crate::pool::{self, AdmissionError, Pool, PoolLimits};
+use crate::store::{Append, FinalCheckpoint, Store, StoreError, Tip};
+use bodies::PendingBody;
+
+/// A link to another member, numbered by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u16);
+
+/// Names an answer that the caller awaits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token(pub u64);
+
+/// A timer that the caller keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerId {
+    /// One of consensus.
+    Consensus(consensus::TimerId),
+    /// Time to say our tip again, look for stalls and expire the pool.
+    Tick,
+    /// Time to start the next height.
+    Start,
+    /// Catch-up has waited long enough.
+    CatchUp,
+}
+
+/// What happens to a replica.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Clients hand in envelopes.
+    Submit(Vec<(Token, Vec<u8>)>),
+    /// A link to a member is up.
+    Connected(PeerId),
+    /// A link is down.
+    Disconnected(PeerId),
+    /// A member sent bytes.
+    Received(PeerId, Vec<u8>),
+    /// A timer rang.
+    Timer(TimerId),
+}
+
+/// What the caller must do, in order.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Send to one member.
+    Send(PeerId, Class, Arc<[u8]>),
+    /// Send to all members.
+    Broadcast(Class, Arc<[u8]>),
+    /// Ring after so many milliseconds; replaces a timer of the same id.
+    SetTimer(TimerId, u64),
+    /// Ring no more.
+    CancelTimer(TimerId),
+    /// Answer a client.
+    Answer(Token, Result<Admission, AdmissionError>),
+    /// These envelopes were decided at this height.
+    Committed(Height, Vec<EnvelopeId>),
+    /// The checkpoint after this height, hence every earlier one, is final.
+    Final(Height),
+    /// A member sent what no correct replica sends.
+    Misbehaved(PeerId, String),
+}
+
+/// What became of a submission at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// Verified, kept and passed on; its outcome comes with a block.
+    Pending(EnvelopeId),
+    /// All of it is decided already.
+    Known(EnvelopeId, Vec<Outcome>),
+}
+
+/// Why a replica stopped for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fatal {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Consensus stopped.
+    #[error("agreement stopped: {0}")]
+    Consensus(String),
+    /// A quorum decided a block that is invalid here: this node or the quorum is broken.
+    #[error("block {block} at height {height} is certified but invalid here: {reason}")]
+    CertifiedButInvalid {
+        /// Its height.
+        height: Height,
+        /// Its id.
+        block: BlockId,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An earlier step failed.
+    #[error("the replica has stopped after an earlier error")]
+    Stopped,
+}
+
+/// What a replica needs to know at its start.
+pub struct Config {
+    /// The ledger.
+    pub chain: Chain,
+    /// Its first block.
+    pub genesis: GenesisBlock,
+    /// Signs votes; `None` for an observer.
+    pub signer: Option<Box<dyn consensus::Signer + Send>>,
+    /// Cosigns checkpoints: position among the validators, witness key.
+    pub witness: Option<(u8, SigningKey)>,
+    /// Round time-outs.
+    pub timeouts: Timeouts,
+    /// Start a height with nothing to record after so many milliseconds of rest.
+    pub max_idle_ms: u64,
+    /// How far a first proposal's time may be from our clock, in milliseconds.
+    pub max_drift_ms: u64,
+    /// Under load, start a height at most so often: many envelopes share a block's cost.
+    pub block_interval_ms: u64,
+    /// How much waits for a block.
+    pub pool: PoolLimits,
+}
+
+/// How often a replica says its tip.
+const TICK_MS: u64 = 1000;
+/// Longest a peer may take to answer with blocks.
+const CATCH_UP_TIMEOUT_MS: u64 = 10_000;
+/// Most effects consensus may cause in one step before we call it broken.
+const CONSENSUS_STEPS_MAX: usize = 10_000;
+
+/// One member's copy of the ledger.
+pub struct Replica<S> {
+    chain: Chain,
+    store: S,
+    tip: Tip,
+    consensus: Consensus,
+    /// Whether the height after the tip is running.
+    running: bool,
+    /// Whether a peer has begun the height after the tip.
+    woken: bool,
+    pool: Pool,
+    cosigner: Cosigner,
+    catch_up: CatchUp,
+    candidates: BTreeMap<BlockId, Candidate>,
+    bodies: VecDeque<PendingBody>,
+    append: Append,
+    committed_at: TimeMs,
+    now: TimeMs,
+    effects: Vec<Effect>,
+    settings: Settings,
+    stopped: bool,
+}
+
+struct Settings {
+    max_idle_ms: u64,
+    max_drift_ms: u64,
+    block_interval_ms: u64,
+}
+
+impl<S: Store> Replica<S> {
+    /// Opens a replica over its store, committing the genesis block if the store is empty, and
+    /// takes up the running height where its log left off.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the store fails, is of another ledger, or its log cannot be replayed.
+    pub fn new(config: Config, mut store: S, now: TimeMs) -> Result<(Self, Vec<Effect>), Fatal> {
+        let genesis_id = config.genesis.block.header.id();
+        let tip = match store.tip()? {
+            Some(tip) => {
+                let first = store.block(Height(0))?;
+                if first.is_none_or(|stored| stored.block.header.id() != genesis_id) {
+                    return Err(StoreError::Corrupt(
+                        "it holds another ledger than the genesis file founds".into(),
+                    )
+                    .into());
+                }
+                tip
+            }
+            None => {
+                let commit = genesis_commit(config.genesis)?;
+                store.commit(&commit)?;
+                commit.tip
+            }
+        };
+        let consensus = Consensus::new(
+            config.chain.chain_id,
+            config.chain.validator_set.clone(),
+            config.timeouts,
+            config.signer,
+        );
+        let mut replica = Self {
+            cosigner: Cosigner::new(config.witness),
+            chain: config.chain,
+            store,
+            tip,
+            consensus,
+            running: false,
+            woken: false,
+            pool: Pool::new(config.pool),
+            catch_up: CatchUp::default(),
+            candidates: BTreeMap::new(),
+            bodies: VecDeque::new(),
+            append: Append::default(),
+            committed_at: TimeMs(0),
+            now,
+            effects: Vec::new(),
+            settings: Settings {
+                max_idle_ms: config.max_idle_ms,
+                max_drift_ms: config.max_drift_ms,
+                block_interval_ms: config.block_interval_ms,
+            },
+            stopped: false,
+        };
+        replica.committed_at = now;
+        replica.cosign()?;
+        replica.set_timer(TimerId::Tick, TICK_MS);
+        replica.resume()?;
+        let effects = std::mem::take(&mut replica.effects);
+        Ok((replica, effects))
+    }
+
+    /// Handles one input at `now`; returns what the caller must do, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] once something is wrong that this replica must not go on with.
+    pub fn step(&mut self, now: TimeMs, input: Input) -> Result<Vec<Effect>, Fatal> {
+        if self.stopped {
+            return Err(Fatal::Stopped);
+        }
+        self.now = now;
+        match self.handle(input) {
+            Ok(()) => Ok(std::mem::take(&mut self.effects)),
+            Err(fatal) => {
+                self.stopped = true;
+                self.effects.clear();
+                Err(fatal)
+            }
+        }
+    }
+
+    /// The committed ledger.
+    #[must_use]
+    pub const fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Gives the store back, as a crash would leave it.
+    #[must_use]
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    /// Envelopes waiting, and their bytes.
+    #[must_use]
+    pub fn pool_size(&self) -> (usize, usize) {
+        (self.pool.len(), self.pool.bytes())
+    }
+
+    fn handle(&mut self, input: Input) -> Result<(), Fatal> {
+        match input {
+            Input::Submit(submissions) => self.submit(submissions)?,
+            Input::Connected(peer) => self.greet(peer),
+            Input::Disconnected(peer) => self.catch_up.forget(peer),
+            Input::Received(peer, bytes) => match Message::decode(&bytes) {
+                Ok(message) => self.receive(peer, message)?,
+                Err(error) => self
+                    .effects
+                    .push(Effect::Misbehaved(peer, error.to_string())),
+            },
+            Input::Timer(TimerId::Consensus(id)) => {
+                self.drive(consensus::Input::Timeout(id))?;
+            }
+            Input::Timer(TimerId::Tick) => self.tick(),
+            Input::Timer(TimerId::Start) => {}
+            Input::Timer(TimerId::CatchUp) => self.catch_up.timed_out(),
+        }
+        self.start_if_due()?;
+        self.ask_for_blocks();
+        Ok(())
+    }
+
+    fn submit(&mut self, submissions: Vec<(Token, Vec<u8>)>) -> Result<(), Fatal> {
+        let (tokens, bytes): (Vec<Token>, Vec<Vec<u8>>) = submissions.into_iter().unzip();
+        let results = pool::verify(&self.chain.chain_id, self.now, &self.store, bytes);
+        let mut news = Vec::new();
+        for (token, result) in tokens.into_iter().zip(results) {
+            let answer = match result {
+                Ok(verified) => match self.known_outcomes(&verified)? {
+                    Some(outcomes) => Ok(Admission::Known(verified.id, outcomes)),
+                    None => {
+                        let (id, bytes) = (verified.id, verified.bytes.to_vec());
+                        self.pool.insert(verified).map(|()| {
+                            news.push(bytes);
+                            Admission::Pending(id)
+                        })
+                    }
+                },
+                Err(error) => Err(error),
+            };
+            self.effects.push(Effect::Answer(token, answer));
+        }
+        self.pass_on(news);
+        Ok(())
+    }
+
+    /// The outcomes of an envelope that needs no block: decided before, or all of whose
+    /// statements are on the ledger already.
+    fn known_outcomes(&self, verified: &pool::Verified) -> Result<Option<Vec<Outcome>>, Fatal> {
+        if let Some(outcomes) = self.store.outcomes(&verified.id)? {
+            return Ok(Some(outcomes));
+        }
+        let mut outcomes = Vec::new();
+        for id in verified.envelope.statement_ids() {
+            let recorded = self
+                .store
+                .recorded(&id)
+                .map_err(|error| StoreError::Failed(error.to_string()))?;
+            match recorded {
+                Some(sequence) => outcomes.push(Outcome::Duplicate(sequence)),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(outcomes))
+    }
+
+    /// Passes new envelopes on, in messages within the limit.
+    fn pass_on(&mut self, news: Vec<Vec<u8>>) {
+        let mut batch = Vec::new();
+        let mut size = 0;
+        for bytes in news {
+            if size + bytes.len() > crate::catchup::ANSWER_BYTES_MAX && !batch.is_empty() {
+                self.broadcast(&Message::Envelopes(std::mem::take(&mut batch)));
+                size = 0;
+            }
+            size += bytes.len();
+            batch.push(bytes);
+        }
+        if !batch.is_empty() {
+            self.broadcast(&Message::Envelopes(batch));
+        }
+    }
+
+    fn tick(&mut self) {
+        self.pool.expire(self.now);
+        let tip = self.tip_message();
+        self.broadcast(&tip);
+        self.set_timer(TimerId::Tick, TICK_MS);
+    }
+
+    fn tip_message(&self) -> Message {
+        Message::Tip {
+            height: self.tip.height,
+            cosignature: self.cosigner.own(),
+        }
+    }
+
+    /// Says to a member that just connected all it may have missed of the running height.
+    fn greet(&mut self, peer: PeerId) {
+        let tip = self.tip_message();
+        self.send(peer, &tip);
+        self.resend_to(peer);
+    }
+
+    fn cosign(&mut self) -> Result<(), Fatal> {
+        let (own, complete) = self.cosigner.committed(&self.chain, &self.tip);
+        if let Some(own) = own {
+            self.broadcast(&Message::Cosignature(own));
+        }
+        self.finalise(complete)
+    }
+
+    fn finalise(&mut self, complete: Option<FinalCheckpoint>) -> Result<(), Fatal> {
+        if let Some(complete) = complete {
+            self.store.put_final(&complete)?;
+            self.effects.push(Effect::Final(complete.height));
+        }
+        Ok(())
+    }
+
+    fn ask_for_blocks(&mut self) {
+        let next = self.tip.height.next();
+        if let Some(peer) = self.catch_up.ask(next) {
+            self.send(peer, &Message::FetchBlocks(next));
+            self.set_timer(TimerId::CatchUp, CATCH_UP_TIMEOUT_MS);
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, message: &Message) {
+        let bytes = codec::encode(message).into();
+        self.effects
+            .push(Effect::Send(peer, message.class(), bytes));
+    }
+
+    fn broadcast(&mut self, message: &Message) {
+        let bytes = codec::encode(message).into();
+        self.effects.push(Effect::Broadcast(message.class(), bytes));
+    }
+
+    fn set_timer(&mut self, id: TimerId, after_ms: u64) {
+        self.effects.push(Effect::SetTimer(id, after_ms));
+    }
+}

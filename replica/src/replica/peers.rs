@@ -1,0 +1,231 @@
+//! What members ask of each other, and how a member that was away catches up.
+
+use jangbu_consensus as consensus;
+use jangbu_ledger::id::{EnvelopeId, Height};
+
+use super::{Effect, Fatal, PeerId, Replica, TimerId};
+use crate::candidate::{self, CandidateError};
+use crate::catchup::{ANSWER_BLOCKS_MAX, ANSWER_BYTES_MAX};
+use crate::message::{Body, FETCH_MAX, Message};
+use crate::pool::{self, Verified};
+use crate::store::{Store, StoredBlock};
+
+impl<S: Store> Replica<S> {
+    pub(super) fn receive(&mut self, peer: PeerId, message: Message) -> Result<(), Fatal> {
+        match message {
+            Message::Consensus(message) => {
+                let height = message.height();
+                if height > self.tip.height.next() {
+                    // The sender decided what we have not; its tip says from where to ask.
+                    self.catch_up.heard(peer, Height(height.0 - 1));
+                }
+                if height == self.tip.height.next() {
+                    self.wake();
+                    self.start_if_due()?;
+                }
+                self.drive(consensus::Input::Message(message))
+            }
+            Message::Body(body) => self.receive_body(peer, *body),
+            Message::Envelopes(envelopes) => self.receive_envelopes(peer, envelopes),
+            Message::Fetch(ids) => self.answer_fetch(peer, ids),
+            Message::FetchBody(id) => {
+                if let Some(candidate) = self.candidates.get(&id) {
+                    let block = candidate.block.clone();
+                    self.send(
+                        peer,
+                        &Message::Body(Box::new(Body {
+                            round: 0,
+                            valid_round: None,
+                            block,
+                        })),
+                    );
+                }
+                Ok(())
+            }
+            Message::Tip {
+                height,
+                cosignature,
+            } => {
+                if height > self.tip.height {
+                    self.catch_up.heard(peer, height);
+                }
+                match cosignature {
+                    Some(cosignature) => self.receive(peer, Message::Cosignature(cosignature)),
+                    None => Ok(()),
+                }
+            }
+            Message::Cosignature(cosignature) => {
+                let complete = self.cosigner.add(&self.chain, self.tip.height, cosignature);
+                self.finalise(complete)
+            }
+            Message::FetchBlocks(from) => self.answer_blocks(peer, from),
+            Message::Blocks(blocks) => self.receive_blocks(peer, blocks),
+        }
+    }
+
+    fn receive_envelopes(&mut self, peer: PeerId, envelopes: Vec<Vec<u8>>) -> Result<(), Fatal> {
+        let unknown: Vec<Vec<u8>> = envelopes
+            .into_iter()
+            .filter(|bytes| {
+                self.pool
+                    .get(&jangbu_ledger::envelope::Envelope::id_of(bytes))
+                    .is_none()
+            })
+            .collect();
+        for result in pool::verify(&self.chain.chain_id, self.now, &self.store, unknown) {
+            match result {
+                Ok(verified) => {
+                    // Decided already: news that took the long way.
+                    if self.store.outcomes(&verified.id)?.is_none() {
+                        // A full pool is no fault of the sender's: a block that orders the
+                        // envelope makes us fetch it again.
+                        let _full = self.pool.insert(verified);
+                    }
+                }
+                Err(pool::AdmissionError::Envelope(error)) => {
+                    self.effects
+                        .push(Effect::Misbehaved(peer, error.to_string()));
+                }
+                Err(pool::AdmissionError::Signature) => {
+                    let reason = "an envelope's signature does not verify".to_owned();
+                    self.effects.push(Effect::Misbehaved(peer, reason));
+                }
+                // Expired on the way, or its key was revoked meanwhile: nobody's fault.
+                Err(_) => {}
+            }
+        }
+        self.judge_bodies()
+    }
+
+    fn answer_fetch(&mut self, peer: PeerId, ids: Vec<EnvelopeId>) -> Result<(), Fatal> {
+        let mut found = Vec::new();
+        let mut size = 0;
+        for id in ids.into_iter().take(FETCH_MAX) {
+            let bytes = match self.pool.get(&id) {
+                Some(verified) => Some(verified.bytes.clone()),
+                None => self.store.envelope(&id)?,
+            };
+            let Some(bytes) = bytes else { continue };
+            if size + bytes.len() > ANSWER_BYTES_MAX && !found.is_empty() {
+                self.send(peer, &Message::Envelopes(std::mem::take(&mut found)));
+                size = 0;
+            }
+            size += bytes.len();
+            found.push(bytes.to_vec());
+        }
+        if !found.is_empty() {
+            self.send(peer, &Message::Envelopes(found));
+        }
+        Ok(())
+    }
+
+    fn answer_blocks(&mut self, peer: PeerId, from: Height) -> Result<(), Fatal> {
+        let mut blocks = Vec::new();
+        let mut size = 0;
+        let mut height = from;
+        while height <= self.tip.height && blocks.len() < ANSWER_BLOCKS_MAX {
+            let Some(stored) = self.store.block(height)? else {
+                break;
+            };
+            let mut envelopes = Vec::new();
+            for id in &stored.block.envelopes {
+                if let Some(bytes) = self.store.envelope(id)? {
+                    size += bytes.len();
+                    envelopes.push(bytes.to_vec());
+                }
+            }
+            if size > ANSWER_BYTES_MAX && !blocks.is_empty() {
+                break;
+            }
+            blocks.push((stored, envelopes));
+            height = height.next();
+        }
+        self.send(peer, &Message::Blocks(blocks));
+        Ok(())
+    }
+
+    /// Applies blocks in order, each only with a certificate of a quorum.
+    fn receive_blocks(
+        &mut self,
+        peer: PeerId,
+        blocks: Vec<(StoredBlock, Vec<Vec<u8>>)>,
+    ) -> Result<(), Fatal> {
+        if !self.catch_up.answered(peer) {
+            return Ok(());
+        }
+        self.effects.push(Effect::CancelTimer(TimerId::CatchUp));
+        if blocks.is_empty() {
+            self.catch_up.forget(peer);
+        }
+        for (stored, envelopes) in blocks {
+            if stored.block.header.height != self.tip.height.next() {
+                continue;
+            }
+            if let Err(reason) = self.apply(stored, envelopes)? {
+                self.catch_up.forget(peer);
+                self.effects.push(Effect::Misbehaved(peer, reason));
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies one caught-up block; the inner error names what the peer did wrong.
+    fn apply(
+        &mut self,
+        stored: StoredBlock,
+        envelopes: Vec<Vec<u8>>,
+    ) -> Result<Result<(), String>, Fatal> {
+        let StoredBlock { block, certificate } = stored;
+        let id = block.header.id();
+        let Some(certificate) = certificate else {
+            return Ok(Err("a block without its certificate".into()));
+        };
+        if certificate.height != block.header.height || certificate.block_id != id {
+            return Ok(Err("a certificate of another block".into()));
+        }
+        if let Err(error) = certificate.verify(&self.chain.chain_id, &self.chain.validator_set) {
+            return Ok(Err(error.to_string()));
+        }
+        let time = block.header.time_ms;
+        let verified: Result<Vec<Verified>, _> =
+            pool::verify(&self.chain.chain_id, time, &self.store, envelopes)
+                .into_iter()
+                .collect();
+        let verified = match verified {
+            Ok(verified)
+                if verified
+                    .iter()
+                    .map(|v| v.id)
+                    .eq(block.envelopes.iter().copied()) =>
+            {
+                verified
+            }
+            Ok(_) => return Ok(Err("a block with other envelopes than it orders".into())),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let list: Vec<&Verified> = verified.iter().collect();
+        match candidate::check(&self.chain, &self.store, &self.tip, &block, &list) {
+            Ok(candidate) => {
+                self.consensus_abandoned();
+                self.commit(candidate, certificate).map(Ok)
+            }
+            Err(CandidateError::Invalid(reason)) => Err(Fatal::CertifiedButInvalid {
+                height: block.header.height,
+                block: id,
+                reason: reason.to_string(),
+            }),
+            Err(CandidateError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// The running height was decided elsewhere: its timers mean nothing any more.
+    fn consensus_abandoned(&mut self) {
+        if self.running {
+            for id in self.consensus.abandon() {
+                self.effects
+                    .push(Effect::CancelTimer(TimerId::Consensus(id)));
+            }
+        }
+    }
+}
