@@ -40,7 +40,7 @@ pub struct Envelope {
     pub expires_at_ms: TimeMs,
     /// What is said, in order.
     pub statements: Vec<Statement>,
-    /// Over [`Envelope::signing_digest`].
+    /// Over [`EnvelopeHeader::signing_digest`].
     pub signature: Signature,
 }
 
