@@ -11,7 +11,7 @@ use crate::id::{BlockId, ChainId, Digest, Height, KeyId, MemberId, Sequence, Sta
 use crate::merkle::Frontier;
 use crate::signature::PublicKey;
 use crate::state::{KeyPurpose, KeyRecord, MemberRecord, key};
-use crate::state_tree::{self, MemoryNodes, StateKey, StateTreeError, StateUpdate};
+use crate::state_tree::{self, EMPTY_ROOT, MemoryNodes, StateKey, StateTreeError, StateUpdate};
 
 /// A validator: whose it is and which keys decide and witness for it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -109,7 +109,7 @@ impl Founding {
                 changes.insert(key::signing_key(&public.id()), Some(codec::encode(&record)));
             }
         }
-        let state = state_tree::apply(&MemoryNodes::default(), 0, &changes)?;
+        let state = state_tree::apply(&MemoryNodes::default(), 0, &EMPTY_ROOT, &changes)?;
         let validators = self.validators.hash();
         let header = BlockHeader {
             protocol_version: PROTOCOL_VERSION,

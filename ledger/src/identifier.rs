@@ -109,6 +109,8 @@ impl Identifier {
             format!("lei:{}", prefix::lei(lei)?)
         } else if let Some(rest) = text.strip_prefix("did:") {
             did(rest)?
+        } else if let Some(link) = foreign_link(text)? {
+            link
         } else if let Some(rest) = text.strip_prefix("https://") {
             format!("https://{}", host_and_path("the address", rest, false)?)
         } else if let Some(rest) = text.strip_prefix("dataset:") {
@@ -208,6 +210,35 @@ impl<'de> Deserialize<'de> for Identifier {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
+}
+
+/// A Digital Link under another host than GS1's, or below a path of that host's own: the same
+/// thing as under `id.gs1.org`, so it must have the same name.
+///
+/// A key with a wrong check digit is refused: as an address of its own it would give a mistyped
+/// product a second name.
+fn foreign_link(text: &str) -> Result<Option<String>, IdentifierError> {
+    let Some(rest) = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+    else {
+        return Ok(None);
+    };
+    let Some((host, path)) = rest.split_once('/') else {
+        return Ok(None);
+    };
+    let mut mistyped = None;
+    let starts = path.match_indices('/').map(|(at, _)| at + 1);
+    for start in std::iter::once(0).chain(starts) {
+        match gs1::digital_link(path.get(start..).unwrap_or_default()) {
+            Ok(link) => return prefix::host(host).map(|_| Some(link)),
+            Err(error @ IdentifierError::CheckDigit { .. }) => {
+                mistyped.get_or_insert(error);
+            }
+            Err(_) => {}
+        }
+    }
+    mistyped.map_or(Ok(None), Err)
 }
 
 fn bare_uuid(text: &str) -> Option<&str> {
@@ -335,6 +366,20 @@ mod tests {
             ),
             ("BPNL00000003CML1", "bpn:BPNL00000003CML1"),
             ("https://Example.com/Parts/7", "https://example.com/Parts/7"),
+            // GS1 Digital Link URI 1.4 lets any host serve one, below a path of its own.
+            (
+                "https://example.com/01/09521234002000/21/STAX1",
+                "https://id.gs1.org/01/09521234002000/21/STAX1",
+            ),
+            (
+                "http://shop.example.com/de/p/01/9521234002000",
+                "https://id.gs1.org/01/09521234002000",
+            ),
+            // Not a key: an address of the host's own.
+            (
+                "https://example.com/01/part-7",
+                "https://example.com/01/part-7",
+            ),
         ] {
             let identifier = Identifier::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(identifier.as_str(), canonical);
@@ -361,6 +406,9 @@ mod tests {
             "hello",
             "https://id.gs1.org/01/123",
             "https://id.gs1.org/99/123",
+            "https://example.com/01/09521234002001",
+            "https://not a host/01/09521234002000",
+            "http://example.com/parts/7",
             "https://example.com/a/../b",
             "https://example.com/a?b",
             "https://user@example.com/a",

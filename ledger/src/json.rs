@@ -15,6 +15,10 @@ use serde_json::{Map, Number, Value};
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Largest integer that every reader holds exactly: 2^53 − 1.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// The next integer, 2^53: from here on every double is an integer.
+const INTEGER_BOUND: f64 = 9_007_199_254_740_992.0;
+/// From here on RFC 8785 writes a number with an exponent, which no reader takes for an integer.
+const PLAIN_BOUND: f64 = 1e21;
 
 /// Why a text is not an I-JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -125,6 +129,11 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        // 1e20 and 9007199254740992.0 are integers in all but notation: written canonically they
+        // are digits only, and a reader that holds integers apart would then round them.
+        if (INTEGER_BOUND..PLAIN_BOUND).contains(&value.abs()) {
+            return Err(E::custom(too_large(&value.to_string())));
+        }
         Number::from_f64(value)
             .map(Value::Number)
             .ok_or_else(|| E::custom("a number beyond the range of a double"))
@@ -188,6 +197,10 @@ mod tests {
             (&b"{\"a\":1,\n \"a\":2}"[..], "stands twice"),
             (b"[9007199254740992]", "beyond"),
             (b"[-9007199254740993]", "beyond"),
+            (b"[9007199254740992.0]", "beyond"),
+            (b"[1e20]", "beyond"),
+            (b"[-123456789012345680000]", "beyond"),
+            (b"[9.99e20]", "beyond"),
             (b"\"\\ud800\"", "hex escape"),
             (b"{} {}", "trailing"),
             (b"[1e999]", "range"),
@@ -202,6 +215,25 @@ mod tests {
             parse(b"{\"a\":1,\n \"a\":2}").map_err(|e| e.to_string().starts_with("line 2")),
             Err(true)
         );
+    }
+
+    #[test]
+    fn a_number_written_canonically_is_read_again() {
+        for text in [
+            "9007199254740991",
+            "-9007199254740991",
+            "9007199254740991.0",
+            "1e15",
+            "1e21",
+            "1.5e300",
+            "0.1",
+            "-0.0",
+        ] {
+            let value = parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let canonical = canonicalize(&value).unwrap();
+            let again = canonicalize(&parse(&canonical).unwrap()).unwrap();
+            assert_eq!(again, canonical, "{text}");
+        }
     }
 
     #[test]

@@ -3,16 +3,23 @@
 //! A small interface over the `jmt` crate with BLAKE3, so that a faster tree with the same roots
 //! can take its place. Storage sees bytes only; a version is a block's height.
 //!
+//! Invariant: stored nodes that are missing, damaged or of another tree are an error that names
+//! the node; never a panic, never an empty tree. Whoever calls says which root it expects.
+//!
 //! Source: `docs/format.md`, section 7; `jmt` 0.12.
 
 use std::collections::BTreeMap;
 
 use borsh::BorshDeserialize;
-use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
-use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, RootHash, SimpleHasher, Version};
+use jmt::storage::NodeKey;
+use jmt::{JellyfishMerkleTree, KeyHash, RootHash, SimpleHasher};
 
 use crate::bytes_newtype;
 use crate::id::StateRoot;
+
+mod checked;
+
+use checked::{Checked, Reach};
 
 bytes_newtype! {
     /// Where a record hangs in the tree: a domain-separated hash of what it is about.
@@ -21,6 +28,9 @@ bytes_newtype! {
 
 /// Largest encoding of a proof in bytes: 256 siblings would not fit, real trees need 60.
 pub const PROOF_BYTES_MAX: usize = 16 * 1024;
+
+/// Root of the tree that holds nothing: what the first version extends.
+pub const EMPTY_ROOT: StateRoot = StateRoot(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 
 /// Why the tree could not be read or extended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,44 +97,41 @@ impl SimpleHasher for Blake3 {
     }
 }
 
-struct Reader<'a>(&'a dyn StateNodes);
-
-impl TreeReader for Reader<'_> {
-    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        let key = borsh::to_vec(key)?;
-        let bytes = self.0.node(&key)?;
-        bytes
-            .map(|bytes| Ok(Node::try_from_slice(&bytes)?))
-            .transpose()
-    }
-
-    fn get_value_option(&self, max: Version, key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
-        Ok(self.0.value(&StateKey(key.0), max)?)
-    }
-
-    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
-        // Only asked for while a tree is restored from chunks, which this interface does not do.
-        Err(anyhow::anyhow!("the state tree is not restored in chunks"))
-    }
-}
-
 fn failed(error: &anyhow::Error) -> StateTreeError {
     StateTreeError(format!("{error:#}"))
 }
 
-/// The tree after `changes` as version `version`; the versions before are in `nodes`.
+/// The tree after `changes` as version `version`; the version before, which has `before` for its
+/// root, is in `nodes`.
 ///
-/// Version 0 is the first. An empty set of changes copies the root to the new version.
+/// Version 0 is the first and extends [`EMPTY_ROOT`]. An empty set of changes copies the root to
+/// the new version.
 ///
 /// # Errors
 ///
-/// [`StateTreeError`] if stored nodes are missing or unreadable.
+/// [`StateTreeError`] if stored nodes are missing or damaged, or the version before has another
+/// root.
 pub fn apply(
     nodes: &dyn StateNodes,
     version: u64,
+    before: &StateRoot,
     changes: &BTreeMap<StateKey, Option<Vec<u8>>>,
 ) -> Result<StateUpdate, StateTreeError> {
-    let reader = Reader(nodes);
+    let deletes = changes.values().any(Option::is_none);
+    let reach = if deletes {
+        Reach::Neighbours
+    } else {
+        Reach::Path
+    };
+    let reader = match version.checked_sub(1) {
+        Some(last) => Checked::load(nodes, last, before, changes.keys(), reach)?,
+        None if *before == EMPTY_ROOT => Checked::empty(nodes),
+        None => {
+            return Err(StateTreeError(format!(
+                "version 0 extends the empty tree, not {before}"
+            )));
+        }
+    };
     let tree = JellyfishMerkleTree::<_, Blake3>::new(&reader);
     let changes = changes
         .iter()
@@ -150,22 +157,31 @@ pub fn apply(
     })
 }
 
-/// The value of `key` at `version` and the proof of it.
+/// The value of `key` in the tree that has `root` at `version`, and the proof of it.
 ///
 /// # Errors
 ///
-/// [`StateTreeError`] if the version is not stored.
+/// [`StateTreeError`] if the version is not stored, has another root, or is damaged where the
+/// proof leads.
 pub fn prove(
     nodes: &dyn StateNodes,
     version: u64,
+    root: &StateRoot,
     key: &StateKey,
 ) -> Result<(Option<Vec<u8>>, StateProof), StateTreeError> {
-    let reader = Reader(nodes);
+    let reader = Checked::load(nodes, version, root, [key], Reach::Neighbours)?;
     let tree = JellyfishMerkleTree::<_, Blake3>::new(&reader);
     let (value, proof) = tree
         .get_with_proof(KeyHash(key.0), version)
         .map_err(|e| failed(&e))?;
-    Ok((value, StateProof(proof)))
+    let proof = StateProof(proof);
+    // Values are stored apart from the nodes that commit to them.
+    proof.verify(root, key, value.as_deref()).map_err(|_| {
+        StateTreeError(format!(
+            "the value stored for key {key} at version {version} is damaged"
+        ))
+    })?;
+    Ok((value, proof))
 }
 
 impl StateProof {
@@ -250,55 +266,4 @@ impl StateNodes for MemoryNodes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn every_version_proves_what_a_map_says(
-            history in proptest::collection::vec(
-                proptest::collection::btree_map(0u8..24, proptest::option::of(any::<u16>()), 0..8),
-                1..8,
-            )
-        ) {
-            let key = |k: u8| StateKey(*blake3::hash(&[k]).as_bytes());
-            let mut nodes = MemoryNodes::default();
-            let mut model: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
-            let mut versions = Vec::new();
-            for (version, changes) in (0u64..).zip(&history) {
-                let encoded: BTreeMap<StateKey, Option<Vec<u8>>> = changes
-                    .iter()
-                    .map(|(k, v)| (key(*k), v.map(|v| v.to_be_bytes().to_vec())))
-                    .collect();
-                let update = apply(&nodes, version, &encoded).unwrap();
-                nodes.extend(version, &encoded, &update);
-                for (k, v) in changes {
-                    match v {
-                        Some(v) => model.insert(*k, v.to_be_bytes().to_vec()),
-                        None => model.remove(k),
-                    };
-                }
-                versions.push((update.root, model.clone()));
-            }
-            for (version, (root, model)) in (0u64..).zip(&versions) {
-                for k in 0u8..24 {
-                    let expected = model.get(&k).cloned();
-                    let (value, proof) = prove(&nodes, version, &key(k)).unwrap();
-                    prop_assert_eq!(&value, &expected);
-                    let bytes = proof.to_bytes();
-                    let proof = StateProof::from_bytes(&bytes).unwrap();
-                    prop_assert!(proof.verify(root, &key(k), expected.as_deref()).is_ok());
-                    prop_assert!(proof.verify(root, &key(k), Some(b"other")).is_err());
-                    if expected.is_some() {
-                        prop_assert!(proof.verify(root, &key(k), None).is_err());
-                    }
-                    prop_assert!(proof.verify(&StateRoot([7; 32]), &key(k), expected.as_deref()).is_err());
-                    let mut longer = bytes.clone();
-                    longer.push(0);
-                    prop_assert!(StateProof::from_bytes(&longer).is_err());
-                }
-            }
-        }
-    }
-}
+mod tests;

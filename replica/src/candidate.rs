@@ -184,7 +184,15 @@ fn run(
         .collect();
     let execution = execute(context, &list, store_reader(store))
         .map_err(|error| StoreError::Failed(error.to_string()))?;
-    let state = state_tree::apply(store_nodes(store), height.0, &execution.changes)
+    let before = store
+        .block(tip.height)?
+        .ok_or_else(|| {
+            StoreError::Corrupt(format!("the block at height {} is missing", tip.height))
+        })?
+        .block
+        .header
+        .state_root;
+    let state = state_tree::apply(store_nodes(store), height.0, &before, &execution.changes)
         .map_err(|error| StoreError::Failed(error.to_string()))?;
 
     let mut frontier = tip.frontier.clone();

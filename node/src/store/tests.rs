@@ -14,6 +14,16 @@ fn open(directory: &Path) -> RocksStore {
     RocksStore::open(directory, &CHAIN).unwrap()
 }
 
+fn root_at(store: &RocksStore, height: Height) -> StateRoot {
+    store
+        .block(height)
+        .unwrap()
+        .unwrap()
+        .block
+        .header
+        .state_root
+}
+
 /// The block after the store's tip: one statement's entry, then the seal.
 fn next_commit(store: &RocksStore, records: &[(u8, Option<&[u8]>)]) -> Commit {
     let tip = store.tip().unwrap();
@@ -26,7 +36,10 @@ fn next_commit(store: &RocksStore, records: &[(u8, Option<&[u8]>)]) -> Commit {
         .iter()
         .map(|(key, value)| (StateKey([*key; 32]), value.map(<[u8]>::to_vec)))
         .collect();
-    let state = state_tree::apply(store, height.0, &records).unwrap();
+    let before = tip
+        .as_ref()
+        .map_or(state_tree::EMPTY_ROOT, |tip| root_at(store, tip.height));
+    let state = state_tree::apply(store, height.0, &before, &records).unwrap();
     let envelope = EnvelopeId([u8::try_from(height.0 % 251).unwrap(); 32]);
     let statement = StatementId([u8::try_from(height.0 % 251).unwrap(); 32]);
 
@@ -205,10 +218,9 @@ fn old_values_stay_provable_until_they_are_pruned() {
         (2, None),
         (3, Some(b"three")),
     ] {
-        let block = store.block(Height(version)).unwrap().unwrap();
-        let (found, proof) = state_tree::prove(&store, version, &key).unwrap();
+        let root = root_at(&store, Height(version));
+        let (found, proof) = state_tree::prove(&store, version, &root, &key).unwrap();
         assert_eq!(found.as_deref(), value);
-        let root = block.block.header.state_root;
         proof.verify(&root, &key, found.as_deref()).unwrap();
     }
 
@@ -216,12 +228,15 @@ fn old_values_stay_provable_until_they_are_pruned() {
     let pruned = prune::prune_up_to(&store.reader, &mut batch, &last, &[], Height(2)).unwrap();
     store.write(batch, true).unwrap();
     assert!(!pruned.is_empty());
-    assert!(state_tree::prove(&store, 0, &key).is_err(), "pruned");
+    let prove = |version, key: &StateKey| {
+        state_tree::prove(&store, version, &root_at(&store, Height(version)), key)
+    };
+    assert!(prove(0, &key).is_err(), "pruned");
     for (version, value) in [(2, None), (3, Some(&b"three"[..]))] {
-        let (found, _) = state_tree::prove(&store, version, &key).unwrap();
+        let (found, _) = prove(version, &key).unwrap();
         assert_eq!(found.as_deref(), value);
     }
-    let (found, _) = state_tree::prove(&store, 3, &StateKey([2; 32])).unwrap();
+    let (found, _) = prove(3, &StateKey([2; 32])).unwrap();
     assert_eq!(found.as_deref(), Some(&b"kept"[..]));
     let mut batch = WriteBatch::default();
     let again = prune::prune_up_to(&store.reader, &mut batch, &last, &pruned, Height(2)).unwrap();
