@@ -5,7 +5,8 @@ use jangbu_ledger::id::{ChainId, KeyId, MemberId};
 use jangbu_ledger::note::KeyName;
 use jangbu_ledger::signature::PublicKey;
 
-use crate::document::{Genesis, GenesisError, Member, field};
+use crate::document::{Genesis, GenesisError, Member};
+use crate::error::field;
 
 /// Who must have cosigned, and who the members are.
 #[derive(Debug, Clone)]

@@ -12,15 +12,17 @@ use ed25519_dalek::Signer as _;
 use jangbu_ledger::codec;
 use jangbu_ledger::hash::Domain;
 use jangbu_ledger::id::{ChainId, Digest};
-use jangbu_ledger::identifier::{Identifier, Prefix};
+use jangbu_ledger::identifier::Prefix;
 use jangbu_ledger::signature::{PublicKey, Signature};
 
 use crate::document::{
     Content, FORMAT_VERSION, Genesis, GenesisError, Member, MemberKeys, MemberRole,
-    MemberSignature, Parameters, ValidatorKeys, check_name, field,
+    MemberSignature, Parameters, ValidatorKeys,
 };
+use crate::error::field;
 use crate::key_file::{Purpose, SecretKey};
 use crate::keystore::{Keystore, KeystoreError, Passphrase};
+use crate::party::PartyIdentifier;
 
 const POSSESSION: Domain = Domain::new("jangbu/genesis-possession/v1");
 const APPROVAL: Domain = Domain::new("jangbu/genesis-approval/v1");
@@ -91,7 +93,6 @@ pub fn join(
     keystore: &Keystore,
     passphrase: &Passphrase,
 ) -> Result<Member, CeremonyError> {
-    check_name("name", &identity.name, 2, 32)?;
     let secret = |purpose| keystore.unlock(purpose, passphrase);
     let public = |key: &SecretKey| PublicKey(key.signing().verifying_key().to_bytes());
     let mut signers = vec![secret(Purpose::Admin)?, secret(Purpose::Attestor)?];
@@ -119,7 +120,7 @@ pub fn join(
         .identifiers
         .iter()
         .map(|text| {
-            Identifier::parse(text)
+            PartyIdentifier::parse(text)
                 .map(|identifier| identifier.to_string())
                 .map_err(|error| field("identifiers", error.to_string()))
         })
@@ -143,6 +144,8 @@ pub fn join(
         .iter()
         .map(|key| Signature(key.signing().sign(&digest).to_bytes()))
         .collect();
+    // What others would refuse is refused at home, where it can be mended.
+    member.check()?;
     Ok(member)
 }
 
@@ -224,16 +227,24 @@ pub(crate) fn approval_digest(chain: &ChainId) -> [u8; 32] {
 pub(crate) fn check_possession(consortium: &str, member: &Member) -> Result<(), GenesisError> {
     let digest = possession_digest(consortium, member);
     let keys = member.signing_keys();
-    let at = format!("members[{}].possession", member.name);
+    let at = member.at("possession");
     if keys.len() != member.possession.len() {
-        return Err(field(
-            at,
-            format!("{} proofs for {} keys", member.possession.len(), keys.len()),
-        ));
+        let reason = format!(
+            "{} proofs for {} keys; the member must join again",
+            member.possession.len(),
+            keys.len()
+        );
+        return Err(field(at, reason));
     }
     for ((name, key), proof) in keys.iter().zip(&member.possession) {
-        key.verify(&digest, proof)
-            .map_err(|_| field(&at, format!("the proof for the {name} key does not verify")))?;
+        key.verify(&digest, proof).map_err(|_| {
+            let reason = format!(
+                "the proof for the {name} key does not verify: the entry was changed after {} \
+                 signed it for the consortium {consortium:?}, or the key is not its own",
+                member.name
+            );
+            field(&at, reason)
+        })?;
     }
     Ok(())
 }

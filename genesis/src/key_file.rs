@@ -48,6 +48,51 @@ pub struct KdfParams {
     pub passes: u32,
 }
 
+impl Purpose {
+    /// All purposes.
+    pub const ALL: [Self; 8] = [
+        Self::Admin,
+        Self::Attestor,
+        Self::Encryption,
+        Self::Consensus,
+        Self::Witness,
+        Self::Log,
+        Self::Peer,
+        Self::Vault,
+    ];
+
+    /// As it is written, and the start of its file's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Attestor => "attestor",
+            Self::Encryption => "encryption",
+            Self::Consensus => "consensus",
+            Self::Witness => "witness",
+            Self::Log => "log",
+            Self::Peer => "peer",
+            Self::Vault => "vault",
+        }
+    }
+}
+
+impl std::fmt::Display for Purpose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Purpose {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|purpose| purpose.name() == text)
+            .ok_or_else(|| format!("the purposes are {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
 impl KdfParams {
     /// OWASP's recommendation of 2024: 19 MiB, two passes.
     pub const STANDARD: Self = Self {
@@ -111,14 +156,23 @@ impl SecretKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
+    /// Nothing in it.
+    #[error("it is empty; restore the key file from a backup")]
+    Empty,
+    /// It ends in the middle: a copy was cut off.
+    #[error("it is truncated: it ends in the middle; restore the key file from a backup")]
+    Truncated,
+    /// Longer than any key file.
+    #[error("it is no key file: it has more than {FILE_BYTES_MAX} bytes")]
+    TooLong,
     /// Not JSON of this shape.
-    #[error("it is not a key file: {0}; restore it from a backup")]
+    #[error("it is no key file: {0}; restore it from a backup")]
     Malformed(String),
     /// Of a later version.
     #[error("its format {0:?} is unknown; this program reads {FORMAT:?}")]
     Format(String),
     /// It asks for absurd amounts of work.
-    #[error("its Argon2 parameters are out of bounds; it was altered")]
+    #[error("its Argon2 parameters are out of bounds; it was altered, restore it from a backup")]
     Parameters,
     /// The passphrase is wrong, or the file was altered: the cipher cannot tell which.
     #[error("the passphrase is wrong, or the file was altered")]
@@ -126,6 +180,14 @@ pub enum KeyFileError {
     /// It unlocks to another key than its header names.
     #[error("the key it holds is not the one its header names; it was altered")]
     OtherKey,
+    /// It holds a key for something else.
+    #[error("it holds the {found} key, not the {wanted} key; give each file its own name back")]
+    OtherPurpose {
+        /// What its header says.
+        found: Purpose,
+        /// What was looked for.
+        wanted: Purpose,
+    },
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness: {0}")]
     Randomness(String),
@@ -187,10 +249,18 @@ impl KeyFile {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError::Malformed`] or [`KeyFileError::Format`].
+    /// [`KeyFileError`] naming what is wrong with the file's form.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyFileError> {
-        let file: Self = serde_json::from_slice(bytes)
-            .map_err(|error| KeyFileError::Malformed(error.to_string()))?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(KeyFileError::TooLong);
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(KeyFileError::Empty);
+        }
+        let file: Self = serde_json::from_slice(bytes).map_err(|error| match error.is_eof() {
+            true => KeyFileError::Truncated,
+            false => KeyFileError::Malformed(error.to_string()),
+        })?;
         if file.format != FORMAT {
             return Err(KeyFileError::Format(file.format.chars().take(40).collect()));
         }
@@ -333,11 +403,20 @@ mod tests {
     fn a_truncated_file_is_named_as_such() {
         let (_, file) = locked();
         let text = serde_json::to_vec(&file).unwrap();
-        for cut in [0, 1, text.len() / 2, text.len() - 1] {
-            assert!(matches!(
-                KeyFile::parse(&text[..cut]),
-                Err(KeyFileError::Malformed(_))
-            ));
+        for cut in [1, text.len() / 2, text.len() - 1] {
+            assert_eq!(KeyFile::parse(&text[..cut]), Err(KeyFileError::Truncated));
+        }
+        assert_eq!(KeyFile::parse(b"\n"), Err(KeyFileError::Empty));
+        let long = vec![b' '; 17 * 1024];
+        assert_eq!(KeyFile::parse(&long), Err(KeyFileError::TooLong));
+        for garbage in [
+            &b"\xff\xfe"[..],
+            b"{}",
+            b"[1]",
+            b"-----BEGIN PRIVATE KEY-----",
+        ] {
+            let error = KeyFile::parse(garbage).unwrap_err();
+            assert!(matches!(error, KeyFileError::Malformed(_)), "{error}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -9,6 +10,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::key_file::{
     FILE_BYTES_MAX, KdfParams, KeyFile, KeyFileError, Purpose, SecretKey, generate,
 };
+
+/// How a key file's name ends.
+const FILE_SUFFIX: &str = ".key.json";
+/// Who but the owner may do what with a key file: its group may read it, nobody else anything.
+const MODE_REFUSED: u32 = 0o027;
 
 /// What unlocks a keystore.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -47,6 +53,17 @@ pub enum KeystoreError {
     /// The key exists and is never overwritten.
     #[error("{}: this key exists already and is never overwritten", .0.display())]
     Exists(PathBuf),
+    /// Others on the machine could read or change it.
+    #[error(
+        "{}: its permissions are {mode:03o}, so that others on this machine may read or change it; \
+         run `chmod 600 {}`", path.display(), path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// The file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -121,7 +138,10 @@ impl Keystore {
         if file.purpose != purpose {
             return Err(KeystoreError::File {
                 path,
-                source: KeyFileError::OtherKey,
+                source: KeyFileError::OtherPurpose {
+                    found: file.purpose,
+                    wanted: purpose,
+                },
             });
         }
         file.unlock(&passphrase.0)
@@ -129,6 +149,7 @@ impl Keystore {
     }
 
     /// The keys there are, with their public halves in hexadecimal; no passphrase is needed.
+    /// None if the directory does not exist yet.
     ///
     /// # Errors
     ///
@@ -138,10 +159,15 @@ impl Keystore {
             path: self.directory.clone(),
             source,
         };
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io(error)),
+        };
         let mut keys = Vec::new();
-        for entry in fs::read_dir(&self.directory).map_err(io)? {
+        for entry in entries {
             let path = entry.map_err(io)?.path();
-            if path.to_string_lossy().ends_with(".key.json") {
+            if path.to_string_lossy().ends_with(FILE_SUFFIX) {
                 let file = read(&path)?;
                 keys.push((file.purpose, file.public_key));
             }
@@ -150,16 +176,22 @@ impl Keystore {
         Ok(keys)
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     fn path(&self, purpose: Purpose) -> PathBuf {
-        self.directory.join(format!(
-            "{}.key.json",
-            format!("{purpose:?}").to_lowercase()
-        ))
+        self.directory.join(format!("{purpose}{FILE_SUFFIX}"))
     }
 
     /// Whole or not at all, readable by its owner only, never over another.
     fn write(&self, path: &Path, file: &KeyFile) -> std::io::Result<()> {
-        fs::create_dir_all(&self.directory)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)?;
         // tempfile makes files of mode 0600.
         let mut temporary = tempfile::NamedTempFile::new_in(&self.directory)?;
         temporary.write_all(&serde_json::to_vec_pretty(file)?)?;
@@ -181,9 +213,16 @@ fn read(path: &Path) -> Result<KeyFile, KeystoreError> {
         },
     };
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .map_err(io)?
-        .take(FILE_BYTES_MAX)
+    let file = fs::File::open(path).map_err(io)?;
+    let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
+    if mode & MODE_REFUSED != 0 {
+        return Err(KeystoreError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    // One byte more than allowed, so that a longer file is noticed.
+    file.take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(io)?;
     KeyFile::parse(&bytes).map_err(|source| KeystoreError::File {
@@ -224,5 +263,66 @@ mod tests {
         );
         let error = store.unlock(Purpose::Admin, &same).unwrap_err();
         assert!(matches!(error, KeystoreError::Missing(_)));
+    }
+
+    fn store_with(purpose: Purpose) -> (tempfile::TempDir, Keystore, Passphrase) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Keystore::at(directory.path());
+        let passphrase = Passphrase::new(b"pass".to_vec());
+        store
+            .create(purpose, &passphrase, KdfParams::DEVNET)
+            .unwrap();
+        (directory, store, passphrase)
+    }
+
+    #[test]
+    fn a_key_file_that_others_may_read_is_refused_and_says_how_to_mend_it() {
+        let (directory, store, passphrase) = store_with(Purpose::Admin);
+        let file = directory.path().join("admin.key.json");
+        for (mode, fine) in [(0o644, false), (0o660, false), (0o640, true), (0o600, true)] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            match store.unlock(Purpose::Admin, &passphrase) {
+                Ok(_) => assert!(fine, "{mode:o}"),
+                Err(error) => {
+                    assert!(!fine, "{mode:o}");
+                    assert!(error.to_string().contains("chmod 600"), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_renamed_key_file_is_named_as_such() {
+        let (directory, store, passphrase) = store_with(Purpose::Admin);
+        let file = |name: &str| directory.path().join(name);
+        fs::rename(file("admin.key.json"), file("attestor.key.json")).unwrap();
+        let error = store.unlock(Purpose::Attestor, &passphrase).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("attestor.key.json") && text.contains("the admin key"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_truncated_key_file_is_named_with_its_path() {
+        let (directory, store, passphrase) = store_with(Purpose::Admin);
+        let file = directory.path().join("admin.key.json");
+        fs::File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_len(40)
+            .unwrap();
+        for error in [
+            store.unlock(Purpose::Admin, &passphrase).unwrap_err(),
+            store.list().unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(
+                text.contains("admin.key.json") && text.contains("truncated"),
+                "{text}"
+            );
+        }
     }
 }

@@ -4,9 +4,14 @@
 pub mod anchor;
 pub mod ceremony;
 pub mod document;
+mod error;
+pub mod files;
 pub mod founding;
 pub mod key_file;
 pub mod keystore;
+mod member;
+mod parameters;
+pub mod party;
 
 pub use anchor::TrustAnchor;
 pub use document::{Genesis, GenesisError};

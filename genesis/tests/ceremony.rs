@@ -113,7 +113,11 @@ fn a_document_with_any_changed_digit_or_letter_is_refused() {
 #[test]
 fn a_truncated_or_padded_document_or_a_repeated_key_is_refused() {
     let text = genesis(&homes()).to_json().unwrap();
-    for cut in [0, 1, text.len() / 3, text.len() - 3] {
+    for empty in ["", "\n"] {
+        let error = Genesis::parse(empty.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("it is empty"), "{error}");
+    }
+    for cut in [1, text.len() / 3, text.len() - 3] {
         let error = Genesis::parse(&text.as_bytes()[..cut])
             .unwrap_err()
             .to_string();
