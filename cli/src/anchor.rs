@@ -1,0 +1,1 @@
+//! Ingest: real documents in, statements out.

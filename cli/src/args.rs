@@ -1,0 +1,164 @@
+//! The arguments: what every command takes, and the commands.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::{link, list, node, passport, show, submit, trace};
+
+/// Records who said what about data and products, on a ledger that a consortium agrees on.
+#[derive(Debug, Parser)]
+#[command(name = "jangbu", version, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 done · 1 internal · 2 usage or input · 3 refused by a rule · \
+    4 no node, nothing sent · 5 outcome unknown, run it again · 6 not authorised"
+)]
+pub struct Args {
+    /// What every command takes.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes. A verb's own options must have other names.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// Configuration file [env: JANGBU_CONFIG] [default: ~/.config/jangbu/jangbu.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Member's home: short for --config DIR/jangbu.toml
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "config")]
+    pub home: Option<PathBuf>,
+    /// Node to ask; several are tried in order
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "JANGBU_NODE",
+        value_delimiter = ','
+    )]
+    #[arg(hide_env_values = true)]
+    pub node: Vec<String>,
+    /// The consortium's genesis file
+    #[arg(long, global = true, value_name = "FILE", env = "JANGBU_GENESIS")]
+    #[arg(hide_env_values = true)]
+    pub genesis: Option<PathBuf>,
+    /// Member to speak as
+    #[arg(long, global = true, value_name = "NAME", env = "JANGBU_MEMBER")]
+    #[arg(hide_env_values = true)]
+    pub member: Option<String>,
+    /// Directory of the member's keys
+    #[arg(long, global = true, value_name = "DIR", env = "JANGBU_KEYSTORE")]
+    #[arg(hide_env_values = true)]
+    pub keystore: Option<PathBuf>,
+    /// Directory of what opens the member's statements
+    #[arg(long, global = true, value_name = "DIR", env = "JANGBU_VAULT")]
+    #[arg(hide_env_values = true)]
+    pub vault: Option<PathBuf>,
+    /// File whose first line unlocks the keys (or JANGBU_PASSPHRASE, or a prompt)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "JANGBU_PASSPHRASE_FILE"
+    )]
+    #[arg(hide_env_values = true)]
+    pub passphrase_file: Option<PathBuf>,
+    /// Print JSON: one object, or one a line for lists
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No remarks, no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The verbs. One line here and one in [`Command::run`] wire a module's `Args` and `run`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// State what a product contains, or agree with what another company states
+    #[command(subcommand)]
+    Link(link::Command),
+    /// List statements
+    List(list::Args),
+    /// Ask a running node how it is
+    #[command(subcommand)]
+    Node(node::Command),
+    /// Issue, supersede or revoke a product passport
+    #[command(subcommand)]
+    Passport(passport::Command),
+    /// Show a statement, an envelope or what an identifier names
+    Show(show::Args),
+    /// Send an envelope that was signed with --sign-only
+    Submit(submit::Args),
+    /// Show what a product is made of, across companies
+    Trace(trace::Args),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one page per command into a directory
+    Man {
+        /// Where to write the pages
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] with the exit code.
+    pub fn run(self, ctx: &Context) -> Result<ExitCode, CliError> {
+        match self {
+            Self::Link(command) => link::run(command, ctx),
+            Self::List(args) => list::run(&args, ctx),
+            Self::Node(command) => node::run(&command, ctx),
+            Self::Passport(command) => passport::run(command, ctx),
+            Self::Show(args) => show::run(&args, ctx),
+            Self::Submit(args) => submit::run(&args, ctx),
+            Self::Trace(args) => trace::run(&args, ctx),
+            Self::Completions { shell } => completions(shell, ctx),
+            Self::Man { to } => man(to, ctx),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    }
+}
+
+fn completions(shell: clap_complete::Shell, ctx: &Context) -> Result<(), CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "jangbu", &mut script);
+    ctx.output.raw(&String::from_utf8_lossy(&script));
+    Ok(())
+}
+
+fn man(to: Option<PathBuf>, ctx: &Context) -> Result<(), CliError> {
+    if let Some(directory) = to {
+        return clap_mangen::generate_to(Args::command(), &directory)
+            .map_err(|error| CliError::io(&directory, &error));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Args::command())
+        .render(&mut page)
+        .map_err(|error| CliError::internal(format!("the manual page: {error}")))?;
+    ctx.output.raw(&String::from_utf8_lossy(&page));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_of_all_commands_fit_together() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,296 @@
+//! The nodes, as a client sees them: plain HTTP, every answer bounded, typed and distrusted.
+//!
+//! A read is tried on one node after another. An envelope goes to the next node only if nothing
+//! of it can have reached the one before. What a node says is only ever a hint: what counts is
+//! proved by a receipt, which is verified elsewhere.
+
+mod answer;
+mod http;
+mod post;
+mod problem;
+
+use std::time::Duration;
+
+use jangbu_ledger::id::{EnvelopeId, MemberId, Sequence, Slot, StatementId};
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::receipt::Receipt;
+use serde::de::DeserializeOwned;
+
+use crate::error::CliError;
+
+pub use answer::{
+    EnvelopeAnswer, FinalStatus, Finality, Item, MemberAnswer, MembersAnswer, OutcomeAnswer, Page,
+    PassportAnswer, PeerStatus, PoolStatus, SlotAnswer, StatementAnswer, StatusAnswer,
+    StreamAnswer, SubjectAnswer, TraceAnswer, TraceEdge, TraceNode, recorded,
+};
+pub use http::{Failure, printable};
+pub use post::{Sent, Wait};
+
+use http::{Http, Reply};
+
+/// How long a read may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The two streams of a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// What its owner says.
+    Open,
+    /// What others say.
+    Claims,
+}
+
+impl Side {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Claims => "claims",
+        }
+    }
+}
+
+/// The configured nodes, tried in order.
+#[derive(Debug)]
+pub struct Client {
+    http: Http,
+    nodes: Vec<String>,
+}
+
+impl Client {
+    /// A client of the nodes at these addresses.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] naming the address that is not one.
+    pub fn new(nodes: &[String]) -> Result<Self, CliError> {
+        let nodes = nodes
+            .iter()
+            .map(|text| http::base_address(text))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            http: Http::new()?,
+            nodes,
+        })
+    }
+
+    /// The nodes' addresses, in the order in which they are tried.
+    #[must_use]
+    pub fn nodes(&self) -> &[String] {
+        &self.nodes
+    }
+
+    /// Where a node stands.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn status(&self) -> Result<StatusAnswer, CliError> {
+        self.get("/v1/status", &[])
+    }
+
+    /// Where the node at one address stands.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if it gives no answer.
+    pub fn status_of(&self, node: &str) -> Result<StatusAnswer, CliError> {
+        let reply = self.read_one(node, "/v1/status", &[])?;
+        decode(node, &reply)
+    }
+
+    /// Whether the node at one address is ready; if not, why.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if it gives no answer.
+    pub fn ready(&self, node: &str) -> Result<Result<(), String>, CliError> {
+        match self.http.get(node, "/readyz", &[], READ_TIMEOUT) {
+            Ok(_) => Ok(Ok(())),
+            Err(Failure::Problem(problem)) if problem.is_unavailable() => {
+                Ok(Err(problem.detail().to_owned()))
+            }
+            Err(failure) => Err(failure.of_read(node)),
+        }
+    }
+
+    /// The consortium's members as the node knows them.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn members(&self) -> Result<MembersAnswer, CliError> {
+        self.get("/v1/members", &[])
+    }
+
+    /// What is known of a statement.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn statement(&self, id: &StatementId) -> Result<StatementAnswer, CliError> {
+        self.get(&format!("/v1/statements/{id}"), &[])
+    }
+
+    /// What became of an envelope, asked of one node after another.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn envelope(&self, id: &EnvelopeId) -> Result<EnvelopeAnswer, CliError> {
+        self.get(&format!("/v1/envelopes/{id}"), &[])
+    }
+
+    /// What became of an envelope, asked of one node.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if it gives no answer.
+    pub fn envelope_at(&self, node: &str, id: &EnvelopeId) -> Result<EnvelopeAnswer, CliError> {
+        let reply = self.read_one(node, &format!("/v1/envelopes/{id}"), &[])?;
+        decode(node, &reply)
+    }
+
+    /// The receipt of a statement. Nothing is verified yet.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives one.
+    pub fn receipt(&self, id: &StatementId) -> Result<Receipt, CliError> {
+        let (node, reply) = self.read(&format!("/v1/receipts/{id}"), &[])?;
+        Receipt::parse(&reply.bytes).map_err(|error| {
+            Failure::Garbage(format!("the receipt: {error}"))
+                .of_read(node)
+                .about(id)
+        })
+    }
+
+    /// What is known of a subject.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn subject(&self, identifier: &Identifier) -> Result<SubjectAnswer, CliError> {
+        self.get("/v1/subjects", &[("identifier", identifier.to_string())])
+    }
+
+    /// A page of what is said about a subject, after a position of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn subject_statements(
+        &self,
+        identifier: &Identifier,
+        side: Side,
+        after: Option<Sequence>,
+        limit: usize,
+    ) -> Result<Page, CliError> {
+        let mut query = vec![
+            ("identifier", identifier.to_string()),
+            ("side", side.name().to_owned()),
+            ("limit", limit.to_string()),
+        ];
+        query.extend(after.map(|after| ("after", after.to_string())));
+        self.get("/v1/subjects/statements", &query)
+    }
+
+    /// Whether a member's slot is used, and by what.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn slot(&self, member: &MemberId, slot: &Slot) -> Result<SlotAnswer, CliError> {
+        let query = [("member", member.to_string()), ("slot", slot.to_string())];
+        self.get("/v1/slots", &query)
+    }
+
+    /// A page of the log, from a position.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn entries(&self, from: Sequence, limit: usize) -> Result<Page, CliError> {
+        let query = [("from", from.to_string()), ("limit", limit.to_string())];
+        self.get("/v1/entries", &query)
+    }
+
+    /// What a product is made of.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn trace(
+        &self,
+        identifier: &Identifier,
+        depth: Option<u32>,
+    ) -> Result<TraceAnswer, CliError> {
+        let mut query = vec![("identifier", identifier.to_string())];
+        query.extend(depth.map(|depth| ("depth", depth.to_string())));
+        self.get("/v1/trace", &query)
+    }
+
+    /// Reads any path as JSON of the shape `T`, from the first node that gives it.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives such an answer.
+    pub fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, CliError> {
+        let (node, reply) = self.read(path, query)?;
+        decode(node, &reply)
+    }
+
+    /// Reads any path as bytes, from the first node that gives it.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn get_bytes(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, CliError> {
+        self.read(path, query).map(|(_, reply)| reply.bytes)
+    }
+
+    /// Asks one node after another; a definite answer, good or bad, ends the search.
+    fn read(&self, path: &str, query: &[(&str, String)]) -> Result<(&str, Reply), CliError> {
+        let mut failed: Option<CliError> = None;
+        for node in &self.nodes {
+            let failure = match self.http.get(node, path, query, READ_TIMEOUT) {
+                Ok(reply) => return Ok((node, reply)),
+                Err(failure) => failure,
+            };
+            let definite = failure.is_definite();
+            let error = failure.of_read(node);
+            if definite {
+                return Err(error);
+            }
+            failed = Some(match failed {
+                None => error,
+                Some(before) => {
+                    let both = format!("{}; {}", before.message, error.message);
+                    CliError {
+                        message: both,
+                        ..before
+                    }
+                }
+            });
+        }
+        Err(failed.unwrap_or_else(|| CliError::input("no node is configured")))
+    }
+
+    fn read_one(
+        &self,
+        node: &str,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Reply, CliError> {
+        self.http
+            .get(node, path, query, READ_TIMEOUT)
+            .map_err(|failure| failure.of_read(node))
+    }
+}
+
+fn decode<T: DeserializeOwned>(node: &str, reply: &Reply) -> Result<T, CliError> {
+    reply.json().map_err(|failure| failure.of_read(node))
+}

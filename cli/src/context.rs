@@ -1,0 +1,264 @@
+//! What a command works with: settings, genesis, keys, vault and node, each read when first
+//! needed and then kept.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use jangbu_genesis::document::{GENESIS_BYTES_MAX, Member};
+use jangbu_genesis::key_file::{Purpose, SecretKey};
+use jangbu_genesis::{Genesis, Keystore, Passphrase, TrustAnchor};
+use jangbu_ledger::id::ChainId;
+
+use crate::args::Globals;
+use crate::client::Client;
+use crate::config::Config;
+use crate::error::CliError;
+use crate::output::Output;
+use crate::vault::Vault;
+
+/// Longest passphrase file in bytes.
+const PASSPHRASE_BYTES_MAX: u64 = 4096;
+
+/// What a command works with.
+pub struct Context {
+    /// Where results go.
+    pub output: Output,
+    globals: Globals,
+    config: OnceCell<Config>,
+    genesis: OnceCell<Genesis>,
+    anchor: OnceCell<TrustAnchor>,
+    client: OnceCell<Client>,
+    vault: OnceCell<Vault>,
+    passphrase: OnceCell<Passphrase>,
+    signing: OnceCell<SigningKey>,
+    encryption: OnceCell<x25519_dalek::StaticSecret>,
+    vault_secret: OnceCell<SecretKey>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("globals", &self.globals)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// The context of a command with these global options. Nothing is read yet.
+    #[must_use]
+    pub fn new(globals: Globals) -> Self {
+        Self {
+            output: Output::new(globals.json, globals.quiet),
+            globals,
+            config: OnceCell::new(),
+            genesis: OnceCell::new(),
+            anchor: OnceCell::new(),
+            client: OnceCell::new(),
+            vault: OnceCell::new(),
+            passphrase: OnceCell::new(),
+            signing: OnceCell::new(),
+            encryption: OnceCell::new(),
+            vault_secret: OnceCell::new(),
+        }
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if the configuration file is not right.
+    pub fn config(&self) -> Result<&Config, CliError> {
+        once(&self.config, || {
+            Config::load(&self.globals, &|name| std::env::var_os(name))
+        })
+    }
+
+    /// The genesis file, fully checked.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if none is set, or it is damaged.
+    pub fn genesis(&self) -> Result<&Genesis, CliError> {
+        once(&self.genesis, || {
+            let path = self.config()?.genesis()?;
+            let bytes = read_bounded(path, GENESIS_BYTES_MAX as u64)?;
+            Genesis::parse(&bytes).map_err(|error| CliError::file(path, error))
+        })
+    }
+
+    /// What receipts are verified with.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] as for [`Self::genesis`].
+    pub fn anchor(&self) -> Result<&TrustAnchor, CliError> {
+        once(&self.anchor, || {
+            TrustAnchor::of(self.genesis()?).map_err(CliError::input)
+        })
+    }
+
+    /// The ledger's identity.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] as for [`Self::genesis`].
+    pub fn chain_id(&self) -> Result<ChainId, CliError> {
+        Ok(self.anchor()?.chain_id)
+    }
+
+    /// The member to speak as.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if none is set, or the genesis file does not know it.
+    pub fn member(&self) -> Result<&Member, CliError> {
+        let name = self.config()?.member()?;
+        self.member_named(name)
+    }
+
+    /// Any member of the consortium.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] naming the members there are.
+    pub fn member_named(&self, name: &str) -> Result<&Member, CliError> {
+        let anchor = self.anchor()?;
+        anchor.member_named(name).ok_or_else(|| {
+            let known: Vec<&str> = anchor
+                .members()
+                .iter()
+                .take(20)
+                .map(|member| member.name.as_str())
+                .collect();
+            CliError::input(format!("no member of this consortium is named {name:?}"))
+                .hint(format!("one of: {}", known.join(", ")))
+        })
+    }
+
+    /// The member's keys.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no directory is set.
+    pub fn keystore(&self) -> Result<Keystore, CliError> {
+        Ok(Keystore::at(self.config()?.keystore()?))
+    }
+
+    /// What unlocks the keys: `--passphrase-file`, `JANGBU_PASSPHRASE`, the configured file, or
+    /// whoever sits at the terminal.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if there is none of these, or the file cannot be read.
+    pub fn passphrase(&self) -> Result<&Passphrase, CliError> {
+        once(&self.passphrase, || {
+            if let Some(file) = &self.globals.passphrase_file {
+                return passphrase_of(file);
+            }
+            if let Some(text) = std::env::var_os("JANGBU_PASSPHRASE") {
+                return Ok(Passphrase::new(text.into_encoded_bytes()));
+            }
+            if let Some(file) = self.config()?.passphrase_file() {
+                return passphrase_of(file);
+            }
+            if !std::io::stdin().is_terminal() {
+                return Err(
+                    CliError::input("the keys are locked, and there is no passphrase")
+                        .hint("give --passphrase-file FILE, or set JANGBU_PASSPHRASE"),
+                );
+            }
+            let typed = rpassword::prompt_password("Passphrase: ")
+                .map_err(|error| CliError::input(format!("the passphrase: {error}")))?;
+            Ok(Passphrase::new(typed.into_bytes()))
+        })
+    }
+
+    /// The key that signs the member's statements.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if the key is missing, damaged, or the passphrase is wrong.
+    pub fn signing_key(&self) -> Result<&SigningKey, CliError> {
+        once(&self.signing, || {
+            Ok(self.unlock(Purpose::Attestor)?.signing())
+        })
+    }
+
+    /// The key that agrees on sealed streams.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if the key is missing, damaged, or the passphrase is wrong.
+    pub fn encryption_key(&self) -> Result<&x25519_dalek::StaticSecret, CliError> {
+        once(&self.encryption, || {
+            Ok(self.unlock(Purpose::Encryption)?.exchange())
+        })
+    }
+
+    /// The secret that salts the vault's commitments.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if the key is missing, damaged, or the passphrase is wrong.
+    pub fn vault_secret(&self) -> Result<&SecretKey, CliError> {
+        once(&self.vault_secret, || self.unlock(Purpose::Vault))
+    }
+
+    /// The member's vault.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no directory is set.
+    pub fn vault(&self) -> Result<&Vault, CliError> {
+        once(&self.vault, || Ok(Vault::at(self.config()?.vault()?)))
+    }
+
+    /// The nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if none is set, or an address is not one.
+    pub fn client(&self) -> Result<&Client, CliError> {
+        once(&self.client, || Client::new(self.config()?.nodes()?))
+    }
+
+    fn unlock(&self, purpose: Purpose) -> Result<SecretKey, CliError> {
+        let keystore = self.keystore()?;
+        Ok(keystore.unlock(purpose, self.passphrase()?)?)
+    }
+}
+
+/// Reads a file of at most `max` bytes.
+///
+/// # Errors
+///
+/// [`CliError`] naming the file, if it cannot be read or is longer.
+pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(max + 1).read_to_end(&mut bytes))
+        .map_err(|error| CliError::io(path, &error))?;
+    if bytes.len() as u64 > max {
+        return Err(CliError::file(
+            path,
+            format!("it is longer than {max} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn passphrase_of(file: &Path) -> Result<Passphrase, CliError> {
+    Ok(Passphrase::new(read_bounded(file, PASSPHRASE_BYTES_MAX)?))
+}
+
+/// Fills the cell unless it is filled.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, CliError>) -> Result<&T, CliError> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}

@@ -1,0 +1,1 @@
+//! The founding ceremony, command by command.

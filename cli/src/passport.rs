@@ -1,0 +1,396 @@
+//! `jangbu passport`: a product passport's life.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use jangbu_ledger::commitment::schema_digest;
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::statement::{Granularity, Kind, RevocationReason, Statement, Stream};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::document::{self, Opening};
+use crate::error::CliError;
+use crate::submit::{Draft, SubmitOptions, submit_and_print};
+
+/// Schema of a document that does not name its own.
+const SCHEMA_DEFAULT: &str = "application/json";
+/// Schema of what a link between granularities has for a body.
+const SCHEMA_PART_OF: &str = "jangbu/granularity-linked/v1";
+/// Schema of what a revocation has for a body.
+const SCHEMA_REVOKED: &str = "jangbu/passport-revoked/v1";
+
+/// What to do with a passport.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Issue the first version of a product's passport
+    Issue(Issue),
+    /// Issue the next version
+    Supersede(Supersede),
+    /// State that the passport must no longer be relied on
+    Revoke(Revoke),
+}
+
+/// Arguments of `passport issue`.
+#[derive(Debug, clap::Args)]
+pub struct Issue {
+    /// The passport, a JSON document; it stays with you
+    #[arg(value_name = "FILE")]
+    document: PathBuf,
+    /// The product: GS1 Digital Link, UUID, address under your own domain…
+    #[arg(long, value_name = "ID")]
+    product: Identifier,
+    /// What the passport is of; a GS1 Digital Link says so itself
+    #[arg(long)]
+    granularity: Option<GranularityArg>,
+    /// The batch or model that this item or batch belongs to
+    #[arg(long, value_name = "ID")]
+    part_of: Option<Identifier>,
+    /// Name of the schema that the document follows [default: the document's $schema]
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    #[command(flatten)]
+    submit: SubmitOptions,
+}
+
+/// Arguments of `passport supersede`.
+#[derive(Debug, clap::Args)]
+pub struct Supersede {
+    /// The new version, a JSON document; it stays with you
+    #[arg(value_name = "FILE")]
+    document: PathBuf,
+    /// The product
+    #[arg(long, value_name = "ID")]
+    product: Identifier,
+    /// Number of the new version [default: one more than the ledger has]
+    #[arg(long, value_name = "N")]
+    number: Option<u32>,
+    /// Name of the schema that the document follows [default: the document's $schema]
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    #[command(flatten)]
+    submit: SubmitOptions,
+}
+
+/// Arguments of `passport revoke`.
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// The product
+    #[arg(long, value_name = "ID")]
+    product: Identifier,
+    /// Why
+    #[arg(long)]
+    reason: Reason,
+    /// A remark that stays with you, under the statement's commitment
+    #[arg(long, value_name = "TEXT")]
+    remark: Option<String>,
+    #[command(flatten)]
+    submit: SubmitOptions,
+}
+
+/// A [`Granularity`] as an argument.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum GranularityArg {
+    /// One physical thing
+    Item,
+    /// All things made in one run
+    Batch,
+    /// A type of product
+    Model,
+}
+
+/// A [`RevocationReason`] as an argument.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Reason {
+    /// Issued in error
+    Erroneous,
+    /// The product was withdrawn from the market
+    Withdrawn,
+    /// Replaced by a passport of another subject
+    Replaced,
+    /// None of these
+    Unspecified,
+}
+
+impl From<GranularityArg> for Granularity {
+    fn from(argument: GranularityArg) -> Self {
+        match argument {
+            GranularityArg::Item => Self::Item,
+            GranularityArg::Batch => Self::Batch,
+            GranularityArg::Model => Self::Model,
+        }
+    }
+}
+
+impl From<Reason> for RevocationReason {
+    fn from(argument: Reason) -> Self {
+        match argument {
+            Reason::Erroneous => Self::Erroneous,
+            Reason::Withdrawn => Self::Withdrawn,
+            Reason::Replaced => Self::Replaced,
+            Reason::Unspecified => Self::Unspecified,
+        }
+    }
+}
+
+/// Does it.
+///
+/// # Errors
+///
+/// [`CliError`] if the document is bad, or as for `submit`.
+pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
+    let (drafts, options) = match command {
+        Command::Issue(args) => issue(args, ctx)?,
+        Command::Supersede(args) => supersede(args, ctx)?,
+        Command::Revoke(args) => revoke(args, ctx)?,
+    };
+    submit_and_print(ctx, drafts, &options).map(|_| ())
+}
+
+fn issue(args: Issue, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliError> {
+    let granularity = match args.granularity {
+        Some(said) => said.into(),
+        None => granularity_of(&args.product).ok_or_else(|| {
+            CliError::input(format!(
+                "{} does not say what the passport is of",
+                args.product
+            ))
+            .hint("add --granularity item, batch or model")
+        })?,
+    };
+    let document = document::read(&args.document)?;
+    let schema = args.schema.unwrap_or_else(|| schema_of(&document));
+    let mut drafts = vec![issued(ctx, &args.product, granularity, &schema, document)?];
+    if let Some(coarser) = &args.part_of {
+        drafts.push(part_of(ctx, &args.product, coarser)?);
+    }
+    Ok((drafts, args.submit))
+}
+
+fn supersede(args: Supersede, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliError> {
+    let document = document::read(&args.document)?;
+    let schema = args.schema.unwrap_or_else(|| schema_of(&document));
+    let draft = match args.number {
+        Some(number) => superseded(ctx, &args.product, number, &schema, document)?,
+        None => next_version(ctx, &args.product, &schema, &document)?,
+    };
+    Ok((vec![draft], args.submit))
+}
+
+/// The statement of the next version; of the current one, if this very document is it already:
+/// running a script twice must not make two versions.
+fn next_version(
+    ctx: &Context,
+    product: &Identifier,
+    schema: &str,
+    document: &Value,
+) -> Result<Draft, CliError> {
+    let subject = ctx.client()?.subject(product)?;
+    let Some(passport) = subject.passport else {
+        return Err(
+            CliError::refused(format!("{product} has no passport yet (passport.issued)"))
+                .hint("issue it first: jangbu passport issue"),
+        );
+    };
+    let current = passport.version;
+    if current > 1 {
+        let draft = superseded(ctx, product, current, schema, document.clone())?;
+        let id = draft.statement.id(&ctx.chain_id()?, &ctx.member()?.id());
+        if ctx.client()?.statement(&id)?.sequence.is_some() {
+            return Ok(draft);
+        }
+    }
+    let next = current
+        .checked_add(1)
+        .ok_or_else(|| CliError::input(format!("{product} has no version number left")))?;
+    superseded(ctx, product, next, schema, document.clone())
+}
+
+fn revoke(args: Revoke, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliError> {
+    let mut body = json!({});
+    if let Some(remark) = args.remark {
+        body = json!({ "remark": remark });
+    }
+    let kind = Kind::PassportRevoked {
+        reason: args.reason.into(),
+    };
+    let body = Body {
+        version: 1,
+        schema: SCHEMA_REVOKED,
+        document: body,
+    };
+    let label = format!("passport of {}, revoked", args.product);
+    let draft = open_draft(ctx, &args.product, kind, body, label)?;
+    Ok((vec![draft], args.submit))
+}
+
+/// A passport's first version.
+///
+/// # Errors
+///
+/// [`CliError`] if the vault's secret cannot be had or the document cannot be made canonical.
+pub fn issued(
+    ctx: &Context,
+    product: &Identifier,
+    granularity: Granularity,
+    schema: &str,
+    document: Value,
+) -> Result<Draft, CliError> {
+    let kind = Kind::PassportIssued {
+        granularity,
+        schema: schema_digest(schema),
+    };
+    let body = Body {
+        version: 1,
+        schema,
+        document,
+    };
+    open_draft(ctx, product, kind, body, format!("passport of {product}"))
+}
+
+/// A passport's later version.
+///
+/// # Errors
+///
+/// [`CliError`] if the vault's secret cannot be had or the document cannot be made canonical.
+pub fn superseded(
+    ctx: &Context,
+    product: &Identifier,
+    version: u32,
+    schema: &str,
+    document: Value,
+) -> Result<Draft, CliError> {
+    let kind = Kind::PassportSuperseded {
+        version,
+        schema: schema_digest(schema),
+    };
+    let label = format!("passport of {product}, version {version}");
+    let body = Body {
+        version,
+        schema,
+        document,
+    };
+    open_draft(ctx, product, kind, body, label)
+}
+
+/// An item of a batch or model, a batch of a model.
+///
+/// # Errors
+///
+/// [`CliError`] if the vault's secret cannot be had.
+pub fn part_of(
+    ctx: &Context,
+    product: &Identifier,
+    coarser: &Identifier,
+) -> Result<Draft, CliError> {
+    let kind = Kind::GranularityLinked {
+        part_of: coarser.clone(),
+    };
+    let body = Body {
+        version: 1,
+        schema: SCHEMA_PART_OF,
+        document: json!({}),
+    };
+    open_draft(
+        ctx,
+        product,
+        kind,
+        body,
+        format!("{product} is of {coarser}"),
+    )
+}
+
+/// What is committed to beside a statement's public fields.
+pub(crate) struct Body<'a> {
+    pub(crate) version: u32,
+    pub(crate) schema: &'a str,
+    pub(crate) document: Value,
+}
+
+/// A statement in the open stream of its subject.
+pub(crate) fn open_draft(
+    ctx: &Context,
+    subject: &Identifier,
+    kind: Kind,
+    body: Body<'_>,
+    label: String,
+) -> Result<Draft, CliError> {
+    draft_in(
+        ctx,
+        Stream::Open(subject.clone()),
+        subject,
+        kind,
+        body,
+        label,
+    )
+}
+
+/// A statement in one stream, about `subject`.
+pub(crate) fn draft_in(
+    ctx: &Context,
+    stream: Stream,
+    subject: &Identifier,
+    kind: Kind,
+    body: Body<'_>,
+    label: String,
+) -> Result<Draft, CliError> {
+    let (commitment, opening): (_, Opening) =
+        document::commit(ctx, subject, body.version, body.schema, body.document)?;
+    Ok(Draft {
+        statement: Statement {
+            kind,
+            occurrence: 0,
+            streams: vec![stream],
+            commitment,
+            references: Vec::new(),
+            payload: Vec::new(),
+        },
+        opening: Some(opening),
+        label,
+    })
+}
+
+/// What a GS1 Digital Link is of: with a serial number an item, with a lot a batch, with neither
+/// a model.
+#[must_use]
+pub fn granularity_of(product: &Identifier) -> Option<Granularity> {
+    let link = product.as_str().strip_prefix("https://id.gs1.org/01/")?;
+    let mut parts = link.split('/').skip(1).step_by(2);
+    Some(match (parts.next(), parts.next()) {
+        (None, _) => Granularity::Model,
+        (Some("10"), None) => Granularity::Batch,
+        (Some("21"), _) | (_, Some("21")) => Granularity::Item,
+        _ => return None,
+    })
+}
+
+/// The schema that a document names itself.
+#[must_use]
+pub fn schema_of(document: &Value) -> String {
+    document
+        .get("$schema")
+        .and_then(Value::as_str)
+        .unwrap_or(SCHEMA_DEFAULT)
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digital_link_says_what_its_passport_is_of() {
+        let of = |text: &str| granularity_of(&text.parse().unwrap());
+        let gtin = "https://id.gs1.org/01/09521234002000";
+        assert_eq!(of(gtin), Some(Granularity::Model));
+        assert_eq!(of(&format!("{gtin}/10/L1")), Some(Granularity::Batch));
+        assert_eq!(of(&format!("{gtin}/21/S1")), Some(Granularity::Item));
+        assert_eq!(of("https://example.com/01/x"), None);
+    }
+
+    #[test]
+    fn a_document_may_name_its_schema() {
+        assert_eq!(schema_of(&json!({"$schema": "s"})), "s");
+        assert_eq!(schema_of(&json!({})), SCHEMA_DEFAULT);
+    }
+}

@@ -1,0 +1,307 @@
+//! `jangbu show`: what is known under one id.
+
+use jangbu_ledger::id::{EnvelopeId, StatementId};
+use jangbu_ledger::identifier::Identifier;
+use serde::Serialize;
+
+use crate::client::{EnvelopeAnswer, Finality, Side, StatementAnswer, SubjectAnswer};
+use crate::context::Context;
+use crate::document::Opening;
+use crate::error::CliError;
+use crate::vault::verified_entry;
+use crate::view::{View, sentence, short, streams, table};
+
+/// Lines of a document that people are shown.
+const DOCUMENT_LINES_MAX: usize = 24;
+/// Statements of each stream that are shown with a subject.
+const STATEMENTS_MAX: usize = 20;
+
+/// Arguments of `jangbu show`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A statement's id, an envelope's id, or an identifier (product, batch, item…)
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// A statement with all that is known of it.
+#[derive(Debug, Serialize)]
+struct StatementShown {
+    status: Finality,
+    /// Whether a receipt shows it to be recorded, verified with the genesis file.
+    verified: bool,
+    #[serde(flatten)]
+    view: View,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<std::path::PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opening: Option<OpeningShown>,
+}
+
+/// What the vault opens, without its key.
+#[derive(Debug, Serialize)]
+struct OpeningShown {
+    version: u32,
+    schema: String,
+    matches_commitment: bool,
+    document: serde_json::Value,
+}
+
+/// A subject with what is said about it.
+#[derive(Debug, Serialize)]
+struct SubjectShown {
+    #[serde(flatten)]
+    subject: SubjectAnswer,
+    statements: Vec<View>,
+    claimed: Vec<View>,
+}
+
+/// Shows it.
+///
+/// # Errors
+///
+/// [`CliError`] if nothing is known under the id, or no node answers.
+pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
+    let text = args.id.as_str();
+    let hexadecimal = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if !hexadecimal {
+        let identifier: Identifier = text.parse().map_err(|error| {
+            CliError::input(error).hint("an id has 64 hexadecimal digits; else give an identifier")
+        })?;
+        return subject(ctx, &identifier);
+    }
+    let id = text.to_ascii_lowercase();
+    let statement: StatementId = id.parse().map_err(CliError::input)?;
+    let answer = ctx.client()?.statement(&statement)?;
+    if answer.sequence.is_some() {
+        return show_statement(ctx, &answer);
+    }
+    let envelope: EnvelopeId = id.parse().map_err(CliError::input)?;
+    let answer = ctx.client()?.envelope(&envelope)?;
+    let kept = ctx.config()?.has_vault() && ctx.vault()?.envelope_path(&envelope).exists();
+    if answer.status != Finality::Unknown || kept {
+        ctx.output
+            .object(&answer, || envelope_text(ctx, &answer, kept));
+        return Ok(());
+    }
+    Err(
+        CliError::input("the node knows no statement and no envelope of this id")
+            .about(id)
+            .hint("it may still be on its way: ask again in a moment"),
+    )
+}
+
+fn show_statement(ctx: &Context, answer: &StatementAnswer) -> Result<(), CliError> {
+    let anchor = ctx.anchor()?;
+    let id = answer.statement_id;
+    let view = answer
+        .entry(&anchor.chain_id)?
+        .and_then(|entry| View::of(&entry, anchor))
+        .ok_or_else(|| CliError::unreachable(format!("the node shows no statement for {id}")))?;
+    let vault = if ctx.config()?.has_vault() {
+        Some(ctx.vault()?)
+    } else {
+        None
+    };
+    let kept = match vault {
+        Some(vault) => vault.receipt(&id, anchor)?,
+        None => None,
+    };
+    let verified = match (&kept, answer.status) {
+        (Some(_), _) => true,
+        (None, Finality::Final) => {
+            let receipt = ctx.client()?.receipt(&id)?;
+            verified_entry(&receipt, anchor).map_err(|reason| {
+                CliError::unreachable(format!("the node's receipt does not hold: {reason}"))
+                    .about(id)
+            })?;
+            true
+        }
+        _ => false,
+    };
+    let opening = match vault {
+        Some(vault) => vault.opening(&id)?,
+        None => None,
+    };
+    let shown = StatementShown {
+        status: answer.status,
+        verified,
+        receipt: kept.map(|(path, _)| path),
+        opening: opening
+            .map(|opening| OpeningShown::of(&opening, &view))
+            .transpose()?,
+        view,
+    };
+    ctx.output.object(&shown, || shown.text());
+    Ok(())
+}
+
+impl OpeningShown {
+    fn of(opening: &Opening, view: &View) -> Result<Self, CliError> {
+        Ok(Self {
+            version: opening.version,
+            schema: opening.schema.clone(),
+            matches_commitment: opening.commitment()? == view.statement.commitment,
+            document: opening.document(),
+        })
+    }
+}
+
+impl StatementShown {
+    fn text(&self) -> String {
+        let view = &self.view;
+        let status = match (self.status, self.verified) {
+            (Finality::Final, true) => "final, receipt verified".to_owned(),
+            (status, _) => status.name().to_owned(),
+        };
+        let mut rows = vec![
+            ("statement", view.statement_id.to_string()),
+            ("says", sentence(&view.statement)),
+            ("by", format!("{} (key {})", view.member, view.key_id)),
+            ("status", status),
+            (
+                "recorded",
+                format!(
+                    "entry {}, block {}, {}",
+                    view.sequence, view.height, view.time
+                ),
+            ),
+            ("envelope", view.envelope_id.to_string()),
+        ];
+        rows.extend(streams(&view.statement).map(|stream| ("stream", stream)));
+        for reference in &view.statement.references {
+            rows.push(("refers to", reference.to_string()));
+        }
+        rows.push(("commitment", view.statement.commitment.digest.to_string()));
+        if let Some(path) = &self.receipt {
+            rows.push(("receipt", path.display().to_string()));
+        }
+        let Some(opening) = &self.opening else {
+            return table(&rows);
+        };
+        let matches = if opening.matches_commitment {
+            "opens the commitment"
+        } else {
+            "DOES NOT OPEN the commitment: the vault's file was changed"
+        };
+        rows.push((
+            "document",
+            format!("version {}, {}, {matches}", opening.version, opening.schema),
+        ));
+        let document = serde_json::to_string_pretty(&opening.document).unwrap_or_default();
+        let mut text = table(&rows);
+        for line in document.lines().take(DOCUMENT_LINES_MAX) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        let more = document.lines().count().saturating_sub(DOCUMENT_LINES_MAX);
+        if more > 0 {
+            text.push_str(&format!("  … {more} more lines; --json shows all\n"));
+        }
+        text
+    }
+}
+
+fn envelope_text(ctx: &Context, answer: &EnvelopeAnswer, kept: bool) -> String {
+    let mut rows = vec![
+        ("envelope", answer.envelope_id.to_string()),
+        ("status", answer.status.name().to_owned()),
+    ];
+    if kept && let Ok(vault) = ctx.vault() {
+        let path = vault.envelope_path(&answer.envelope_id);
+        rows.push(("kept in", path.display().to_string()));
+    }
+    for outcome in answer.outcomes.iter().flatten() {
+        let what = match (&outcome.rule, outcome.sequence) {
+            (Some(rule), _) => crate::client::printable(&format!("refused by {rule}")),
+            (None, Some(sequence)) => format!("{}, entry {sequence}", outcome.status.name()),
+            (None, None) => outcome.status.name().to_owned(),
+        };
+        rows.push(("statement", format!("{}  {what}", outcome.statement_id)));
+    }
+    table(&rows)
+}
+
+fn subject(ctx: &Context, identifier: &Identifier) -> Result<(), CliError> {
+    let answer = ctx.client()?.subject(identifier)?;
+    if answer.identifier != *identifier {
+        return Err(CliError::unreachable(format!(
+            "the node speaks of {} when asked about {identifier}",
+            answer.identifier
+        )));
+    }
+    let shown = SubjectShown {
+        statements: page(ctx, identifier, Side::Open)?,
+        claimed: page(ctx, identifier, Side::Claims)?,
+        subject: answer,
+    };
+    ctx.output.object(&shown, || shown.text());
+    Ok(())
+}
+
+fn page(ctx: &Context, identifier: &Identifier, side: Side) -> Result<Vec<View>, CliError> {
+    let anchor = ctx.anchor()?;
+    let page = ctx
+        .client()?
+        .subject_statements(identifier, side, None, STATEMENTS_MAX)?;
+    page.items
+        .iter()
+        .filter_map(|item| match item.entry() {
+            Ok(entry) => View::of(&entry, anchor).map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+        .collect()
+}
+
+impl SubjectShown {
+    fn text(&self) -> String {
+        let subject = &self.subject;
+        let count = |stream: &Option<crate::client::StreamAnswer>| {
+            stream.as_ref().map_or(0, |stream| stream.count)
+        };
+        let mut rows = vec![("identifier", subject.identifier.to_string())];
+        if !subject.known {
+            rows.push((
+                "known",
+                format!("nothing is recorded, as of block {}", subject.height),
+            ));
+            return table(&rows);
+        }
+        let owner = subject.owner_name.as_deref().unwrap_or("unknown");
+        rows.push(("company", crate::client::printable(owner)));
+        if let Some(passport) = &subject.passport {
+            let revoked = if passport.revoked { ", REVOKED" } else { "" };
+            rows.push((
+                "passport",
+                format!(
+                    "{:?}, version {}{revoked}",
+                    passport.granularity, passport.version
+                )
+                .to_lowercase()
+                .replace("revoked", "REVOKED"),
+            ));
+        }
+        if let Some(part_of) = &subject.part_of {
+            rows.push(("part of", format!("subject {}", short(part_of))));
+        }
+        let components = subject.components.unwrap_or(0);
+        rows.push(("components", format!("{components} confirmed")));
+        rows.push((
+            "statements",
+            format!(
+                "{} by its company, {} by others, as of block {}",
+                count(&subject.open),
+                count(&subject.claims),
+                subject.height
+            ),
+        ));
+        let mut text = table(&rows);
+        for view in self.statements.iter().chain(&self.claimed) {
+            text.push_str(&format!("{}\n", view.line()));
+        }
+        let shown = (self.statements.len() + self.claimed.len()) as u64;
+        if shown < count(&subject.open) + count(&subject.claims) {
+            text.push_str("   …  the rest: jangbu list --subject ID\n");
+        }
+        text
+    }
+}

@@ -1,0 +1,1 @@
+//! Checks receipts and bundles, offline.

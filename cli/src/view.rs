@@ -1,0 +1,173 @@
+//! A recorded statement as it is shown: to programs whole, to people what they ask about.
+
+use std::fmt::Write as _;
+
+use jangbu_genesis::TrustAnchor;
+use jangbu_ledger::block::Entry;
+use jangbu_ledger::id::{EnvelopeId, Height, KeyId, Sequence, StatementId, TimeMs};
+use jangbu_ledger::statement::{Kind, Statement, Stream};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::client::recorded;
+
+/// A recorded statement.
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    /// The statement.
+    pub statement_id: StatementId,
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// Its block.
+    pub height: Height,
+    /// That block's time, RFC 3339.
+    pub time: String,
+    /// Who said it.
+    pub member: String,
+    /// With which key.
+    pub key_id: KeyId,
+    /// In which envelope.
+    pub envelope_id: EnvelopeId,
+    /// What was said.
+    pub statement: Statement,
+}
+
+impl View {
+    /// The statement of an entry; `None` for a seal.
+    #[must_use]
+    pub fn of(entry: &Entry, anchor: &TrustAnchor) -> Option<Self> {
+        let said = recorded(entry)?;
+        Some(Self {
+            statement_id: said.statement.id(&anchor.chain_id, &said.member),
+            sequence: entry.sequence,
+            height: entry.height,
+            time: rfc3339(entry.time_ms),
+            member: anchor
+                .member(&said.member)
+                .map_or_else(|| said.member.to_string(), |member| member.name.clone()),
+            key_id: said.key_id,
+            envelope_id: said.envelope_id,
+            statement: said.statement.clone(),
+        })
+    }
+
+    /// One line: place, time, who, what.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!(
+            "{:>7}  {}  {:<12}  {}",
+            self.sequence,
+            self.time,
+            self.member,
+            sentence(&self.statement)
+        )
+    }
+}
+
+/// A statement in one line.
+#[must_use]
+pub fn sentence(statement: &Statement) -> String {
+    let subject = statement
+        .subject()
+        .map_or_else(String::new, ToString::to_string);
+    match &statement.kind {
+        Kind::PassportIssued { granularity, .. } => {
+            format!("issues the passport of {subject} ({})", lower(granularity))
+        }
+        Kind::PassportSuperseded { version, .. } => {
+            format!("issues version {version} of the passport of {subject}")
+        }
+        Kind::PassportRevoked { reason } => {
+            format!("revokes the passport of {subject} ({})", lower(reason))
+        }
+        Kind::GranularityLinked { part_of } => format!("{subject} is of {part_of}"),
+        Kind::ComponentLinked {
+            child, quantity, ..
+        } => {
+            let amount = quantity
+                .as_ref()
+                .map_or_else(String::new, |quantity| format!("{quantity} of "));
+            format!("{subject} contains {amount}{child}")
+        }
+        Kind::ComponentConfirmed { link } => {
+            format!(
+                "confirms that component of {subject} (link {})",
+                short(link)
+            )
+        }
+        Kind::Observed { event } => {
+            let mut line = format!("observed an event ({}) of {subject}", lower(event));
+            if statement.streams.len() > 1 {
+                let more = statement.streams.len() - 1;
+                let _ = write!(line, " and {more} more");
+            }
+            line
+        }
+        Kind::Sealed => "says something sealed".to_owned(),
+        Kind::KeyRevoked { key } => format!("revokes its key {key}"),
+    }
+}
+
+/// The streams a statement belongs to, each in words.
+pub fn streams(statement: &Statement) -> impl Iterator<Item = String> {
+    statement.streams.iter().map(|stream| match stream {
+        Stream::Open(identifier) => format!("{identifier}"),
+        Stream::Claims(identifier) => format!("{identifier} (claims of others)"),
+        Stream::Sealed(slot) => format!("sealed slot {slot}"),
+    })
+}
+
+/// The first digits of an id: enough to recognise it by.
+#[must_use]
+pub fn short(id: &impl ToString) -> String {
+    id.to_string().chars().take(12).collect()
+}
+
+/// Name and value, one below another.
+#[must_use]
+pub fn table(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    rows.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:<width$}  {value}");
+        text
+    })
+}
+
+/// A block's time for people and programs.
+#[must_use]
+pub fn rfc3339(time: TimeMs) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| format!("{} ms", time.0))
+}
+
+/// The name that a fieldless variant has in JSON.
+fn lower(variant: &impl Serialize) -> String {
+    match serde_json::to_value(variant) {
+        Ok(serde_json::Value::String(name)) => name.replace('_', " "),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_whatever_a_node_says() {
+        assert_eq!(rfc3339(TimeMs(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(
+            rfc3339(TimeMs(1_700_000_000_123)),
+            "2023-11-14T22:13:20.123Z"
+        );
+        assert_eq!(rfc3339(TimeMs(u64::MAX)), format!("{} ms", u64::MAX));
+    }
+
+    #[test]
+    fn a_table_is_aligned() {
+        let rows = [("a", "1".to_owned()), ("long", "2".to_owned())];
+        assert_eq!(table(&rows), "a     1\nlong  2\n");
+    }
+}
