@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::{link, list, node, passport, show, submit, trace};
+use crate::{devnet, genesis, key, link, list, node, passport, show, submit, trace};
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
 #[derive(Debug, Parser)]
@@ -81,6 +81,14 @@ pub struct Globals {
 /// The verbs. One line here and one in [`Command::run`] wire a module's `Args` and `run`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a whole consortium on this machine
+    Devnet(devnet::Args),
+    /// Found a consortium, step by step
+    #[command(subcommand)]
+    Genesis(genesis::Command),
+    /// Make and list the member's keys
+    #[command(subcommand)]
+    Key(key::Command),
     /// State what a product contains, or agree with what another company states
     #[command(subcommand)]
     Link(link::Command),
@@ -119,6 +127,9 @@ impl Command {
     /// [`CliError`] with the exit code.
     pub fn run(self, ctx: &Context) -> Result<ExitCode, CliError> {
         match self {
+            Self::Devnet(args) => devnet::run(args, ctx),
+            Self::Genesis(command) => genesis::run(command, ctx),
+            Self::Key(command) => key::run(command, ctx),
             Self::Link(command) => link::run(command, ctx),
             Self::List(args) => list::run(&args, ctx),
             Self::Node(command) => node::run(&command, ctx),

@@ -154,26 +154,50 @@ impl Context {
     ///
     /// [`CliError`] if there is none of these, or the file cannot be read.
     pub fn passphrase(&self) -> Result<&Passphrase, CliError> {
-        once(&self.passphrase, || {
-            if let Some(file) = &self.globals.passphrase_file {
-                return passphrase_of(file);
-            }
-            if let Some(text) = std::env::var_os("JANGBU_PASSPHRASE") {
-                return Ok(Passphrase::new(text.into_encoded_bytes()));
-            }
-            if let Some(file) = self.config()?.passphrase_file() {
-                return passphrase_of(file);
-            }
-            if !std::io::stdin().is_terminal() {
-                return Err(
-                    CliError::input("the keys are locked, and there is no passphrase")
-                        .hint("give --passphrase-file FILE, or set JANGBU_PASSPHRASE"),
-                );
-            }
-            let typed = rpassword::prompt_password("Passphrase: ")
-                .map_err(|error| CliError::input(format!("the passphrase: {error}")))?;
-            Ok(Passphrase::new(typed.into_bytes()))
+        once(&self.passphrase, || match self.given_passphrase()? {
+            Some(passphrase) => Ok(passphrase),
+            None => typed("Passphrase: "),
         })
+    }
+
+    /// A passphrase for keys that do not exist yet: typed twice, where it is typed.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] as for [`Self::passphrase`], or if it is empty or the two differ.
+    pub fn new_passphrase(&self) -> Result<&Passphrase, CliError> {
+        let passphrase = once(&self.passphrase, || match self.given_passphrase()? {
+            Some(passphrase) => Ok(passphrase),
+            None => {
+                let first = typed("New passphrase: ")?;
+                if first == typed("The same again: ")? {
+                    Ok(first)
+                } else {
+                    Err(CliError::input(
+                        "the two passphrases differ; nothing was made",
+                    ))
+                }
+            }
+        })?;
+        if passphrase.is_empty() {
+            return Err(CliError::input("the passphrase is empty; nothing was made")
+                .hint("choose one that nobody guesses: five random words or more"));
+        }
+        Ok(passphrase)
+    }
+
+    /// What the flags, the environment or the configuration say.
+    fn given_passphrase(&self) -> Result<Option<Passphrase>, CliError> {
+        if let Some(file) = &self.globals.passphrase_file {
+            return passphrase_of(file).map(Some);
+        }
+        if let Some(text) = std::env::var_os("JANGBU_PASSPHRASE") {
+            return Ok(Some(Passphrase::new(text.into_encoded_bytes())));
+        }
+        match self.config()?.passphrase_file() {
+            Some(file) => passphrase_of(file).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The key that signs the member's statements.
@@ -248,6 +272,18 @@ pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, CliError> {
         ));
     }
     Ok(bytes)
+}
+
+fn typed(prompt: &str) -> Result<Passphrase, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            CliError::input("the keys are locked, and there is no passphrase")
+                .hint("give --passphrase-file FILE, or set JANGBU_PASSPHRASE"),
+        );
+    }
+    let typed = rpassword::prompt_password(prompt)
+        .map_err(|error| CliError::input(format!("the passphrase: {error}")))?;
+    Ok(Passphrase::new(typed.into_bytes()))
 }
 
 fn passphrase_of(file: &Path) -> Result<Passphrase, CliError> {

@@ -17,7 +17,7 @@ const FILE_SUFFIX: &str = ".key.json";
 const MODE_REFUSED: u32 = 0o027;
 
 /// What unlocks a keystore.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Passphrase(Vec<u8>);
 
 impl Passphrase {
@@ -28,6 +28,12 @@ impl Passphrase {
             bytes.pop();
         }
         Self(bytes)
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
