@@ -31,6 +31,9 @@ use http::{Http, Reply};
 /// How long a read may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long one node is asked what became of an envelope: another may know.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The two streams of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -94,7 +97,10 @@ impl Client {
     ///
     /// [`CliError`] if it gives no answer.
     pub fn status_of(&self, node: &str) -> Result<StatusAnswer, CliError> {
-        let reply = self.read_one(node, "/v1/status", &[])?;
+        let reply = self
+            .http
+            .get(node, "/v1/status", &[], READ_TIMEOUT)
+            .map_err(|failure| failure.of_read(node))?;
         decode(node, &reply)
     }
 
@@ -146,7 +152,10 @@ impl Client {
     ///
     /// [`CliError`] if it gives no answer.
     pub fn envelope_at(&self, node: &str, id: &EnvelopeId) -> Result<EnvelopeAnswer, CliError> {
-        let reply = self.read_one(node, &format!("/v1/envelopes/{id}"), &[])?;
+        let reply = self
+            .http
+            .get(node, &format!("/v1/envelopes/{id}"), &[], ASK_TIMEOUT)
+            .map_err(|failure| failure.of_read(node))?;
         decode(node, &reply)
     }
 
@@ -277,17 +286,6 @@ impl Client {
             });
         }
         Err(failed.unwrap_or_else(|| CliError::input("no node is configured")))
-    }
-
-    fn read_one(
-        &self,
-        node: &str,
-        path: &str,
-        query: &[(&str, String)],
-    ) -> Result<Reply, CliError> {
-        self.http
-            .get(node, path, query, READ_TIMEOUT)
-            .map_err(|failure| failure.of_read(node))
     }
 }
 

@@ -121,11 +121,10 @@ impl CliError {
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind as Kind;
         match error.kind() {
-            Kind::StorageFull | Kind::QuotaExceeded => Self::internal(format!(
-                "{}: the disk is full; nothing was changed",
-                path.display()
-            ))
-            .hint("make room and run the same command again"),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
+                Self::internal(format!("{}: there is no room on the disk", path.display()))
+                    .hint("make room and run the same command again")
+            }
             Kind::NotFound => Self::file(path, "there is no such file or directory"),
             Kind::PermissionDenied => Self::file(path, "permission denied"),
             _ => Self::file(path, error),

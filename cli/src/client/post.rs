@@ -7,8 +7,8 @@ use super::http::{Failure, unreachable};
 use super::{Client, EnvelopeAnswer};
 use crate::error::CliError;
 
-/// How much longer than its wait a request may take: a node admits in up to 10 s.
-const ADMISSION_TIMEOUT: Duration = Duration::from_secs(15);
+/// How much longer than its wait a request may take: the way there and back.
+const TRANSIT: Duration = Duration::from_secs(2);
 /// Longest a node waits for finality in one request.
 const NODE_WAIT_MAX: Duration = Duration::from_secs(120);
 
@@ -87,7 +87,7 @@ impl Client {
                 ),
                 ("timeout_ms", kept.as_millis().to_string()),
             ];
-            let timeout = kept + ADMISSION_TIMEOUT;
+            let timeout = kept + TRANSIT;
             let sent = self
                 .http
                 .post(node, "/v1/envelopes", &query, bytes.to_vec(), timeout)

@@ -77,7 +77,7 @@ impl Outcome {
         outcome.duplicate = duplicate;
         outcome.sequence = Some(entry.sequence);
         outcome.height = Some(entry.height);
-        outcome.receipt_path = Some(path);
+        outcome.receipt_path = Some(shown(&path));
         outcome
     }
 }
@@ -282,8 +282,8 @@ impl Report {
     }
 }
 
-/// A receipt's path as a person would type it.
-pub(super) fn shown(path: &Path) -> PathBuf {
+/// A path as a person would type it here.
+fn shown(path: &Path) -> PathBuf {
     std::env::current_dir()
         .ok()
         .and_then(|here| path.strip_prefix(here).ok())

@@ -11,7 +11,7 @@ use jangbu_ledger::id::{EnvelopeId, StatementId};
 use jangbu_ledger::receipt::Receipt;
 
 use super::SubmitOptions;
-use super::outcome::{Outcome, Status, shown};
+use super::outcome::{Outcome, Status};
 use super::pack::now_ms;
 use crate::client::{Client, EnvelopeAnswer, Finality, OutcomeAnswer, Sent, Wait, printable};
 use crate::context::Context;
@@ -191,7 +191,7 @@ impl<'a> Settler<'a> {
                         Some((path, _)) => path,
                         None => self.vault.keep_receipt(&statement, &receipt)?,
                     };
-                    Outcome::recorded(statement, &entry, shown(&path), answer.duplicate)
+                    Outcome::recorded(statement, &entry, path, answer.duplicate)
                 }
                 None => Outcome {
                     height: answer.height,
