@@ -21,6 +21,7 @@ pub mod devnet;
 pub mod document;
 pub mod error;
 pub mod genesis;
+pub mod ingest;
 pub mod key;
 pub mod link;
 pub mod list;
