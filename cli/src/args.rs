@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::{devnet, genesis, key, link, list, node, passport, show, submit, trace};
+use crate::{anchor, devnet, genesis, key, link, list, node, passport, share, show, submit, trace};
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
 #[derive(Debug, Parser)]
@@ -81,6 +81,8 @@ pub struct Globals {
 /// The verbs. One line here and one in [`Command::run`] wire a module's `Args` and `run`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Anchor documents: detects their formats, says what is yours to say
+    Anchor(anchor::Args),
     /// Run a whole consortium on this machine
     Devnet(devnet::Args),
     /// Found a consortium, step by step
@@ -100,6 +102,9 @@ pub enum Command {
     /// Issue, supersede or revoke a product passport
     #[command(subcommand)]
     Passport(passport::Command),
+    /// Share data with another member, step by step, sealed from everyone else
+    #[command(subcommand)]
+    Share(share::Command),
     /// Show a statement, an envelope or what an identifier names
     Show(show::Args),
     /// Send an envelope that was signed with --sign-only
@@ -127,6 +132,7 @@ impl Command {
     /// [`CliError`] with the exit code.
     pub fn run(self, ctx: &Context) -> Result<ExitCode, CliError> {
         match self {
+            Self::Anchor(args) => anchor::run(&args, ctx),
             Self::Devnet(args) => devnet::run(args, ctx),
             Self::Genesis(command) => genesis::run(command, ctx),
             Self::Key(command) => key::run(command, ctx),
@@ -134,6 +140,7 @@ impl Command {
             Self::List(args) => list::run(&args, ctx),
             Self::Node(command) => node::run(&command, ctx),
             Self::Passport(command) => passport::run(command, ctx),
+            Self::Share(command) => share::run(command, ctx),
             Self::Show(args) => show::run(&args, ctx),
             Self::Submit(args) => submit::run(&args, ctx),
             Self::Trace(args) => trace::run(&args, ctx),

@@ -16,7 +16,7 @@ use crate::submit::{Draft, SubmitOptions, submit_and_print};
 /// Schema of a document that does not name its own.
 const SCHEMA_DEFAULT: &str = "application/json";
 /// Schema of what a link between granularities has for a body.
-const SCHEMA_PART_OF: &str = "jangbu/granularity-linked/v1";
+pub(crate) const SCHEMA_PART_OF: &str = "jangbu/granularity-linked/v1";
 /// Schema of what a revocation has for a body.
 const SCHEMA_REVOKED: &str = "jangbu/passport-revoked/v1";
 

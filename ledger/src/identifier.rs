@@ -145,6 +145,22 @@ impl Identifier {
         }
     }
 
+    /// The URN of these 16 bytes, marked as a UUID of one's own making (RFC 9562, version 8).
+    #[must_use]
+    pub fn uuid(mut bytes: [u8; 16]) -> Self {
+        bytes[6] = bytes[6] & 0x0f | 0x80;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let digits = hex::encode(bytes);
+        let groups = [
+            &digits[..8],
+            &digits[8..12],
+            &digits[12..16],
+            &digits[16..20],
+            &digits[20..],
+        ];
+        Self(format!("urn:uuid:{}", groups.join("-")))
+    }
+
     /// The canonical text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -418,6 +434,16 @@ mod tests {
         ] {
             assert!(Identifier::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_made_uuid_is_canonical() {
+        let made = Identifier::uuid([0xff; 16]);
+        assert_eq!(
+            made.as_str(),
+            "urn:uuid:ffffffff-ffff-8fff-bfff-ffffffffffff"
+        );
+        assert_eq!(Identifier::parse_canonical(made.as_str()), Ok(made));
     }
 
     #[test]

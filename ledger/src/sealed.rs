@@ -22,6 +22,7 @@ use crate::codec;
 use crate::commitment::Commitment;
 use crate::hash::Domain;
 use crate::id::{Digest, Slot, StatementId};
+use crate::identifier::Identifier;
 use crate::share::{Party, Step};
 use crate::statement::{Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
 
@@ -83,6 +84,7 @@ impl StreamKey {
     const NONCE: Domain = Domain::new("jangbu/sealed-nonce/v1");
     const CIPHER: Domain = Domain::new("jangbu/sealed-cipher/v1");
     const COMMITMENT: Domain = Domain::new("jangbu/sealed-commitment/v1");
+    const SUBJECT: Domain = Domain::new("jangbu/sealed-subject/v1");
 
     /// A key handed over by other means.
     #[must_use]
@@ -120,6 +122,15 @@ impl StreamKey {
     #[must_use]
     pub fn slot(&self, party: Party, n: u64) -> Slot {
         Slot(Self::SLOT.keyed(&self.0, &codec::encode(&(party, n))))
+    }
+
+    /// What documents of the stream are about: a name that only holders of the key can tell.
+    #[must_use]
+    pub fn subject(&self) -> Identifier {
+        let hash = Self::SUBJECT.keyed(&self.0, &[]);
+        let mut uuid = [0; 16];
+        uuid.copy_from_slice(&hash[..16]);
+        Identifier::uuid(uuid)
     }
 
     /// Makes the statement that says `body` in slot `n` of its party.

@@ -187,6 +187,17 @@ const TRANSFER: &[(Transfer, Party, Step, Transfer)] = {
     ]
 };
 
+impl ShareError {
+    /// The id of the rule that is broken, as `docs/rules.md` lists it.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Order { .. } => "share.order",
+            Self::RootMissing(_) | Self::RootDiffers => "share.root",
+        }
+    }
+}
+
 impl Share {
     /// The share after one more step.
     ///

@@ -246,11 +246,16 @@ fn links(
 /// The thing a bill of material or a usage names, under any of the names that versions of the
 /// models have for it.
 fn other(item: &At<'_>) -> Result<Identifier, ReadError> {
-    ["catenaXId", "globalAssetId", "parentCatenaXId", "childCatenaXId"]
-        .iter()
-        .find_map(|key| item.get(key))
-        .ok_or_else(|| item.wrong("\"globalAssetId\" (or \"catenaXId\") is missing"))?
-        .identifier()
+    [
+        "catenaXId",
+        "globalAssetId",
+        "parentCatenaXId",
+        "childCatenaXId",
+    ]
+    .iter()
+    .find_map(|key| item.get(key))
+    .ok_or_else(|| item.wrong("\"globalAssetId\" (or \"catenaXId\") is missing"))?
+    .identifier()
 }
 
 fn quantity(item: &At<'_>) -> Result<Option<Quantity>, ReadError> {

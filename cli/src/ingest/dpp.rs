@@ -7,14 +7,12 @@ use std::sync::Arc;
 
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::Granularity;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cursor::{At, ReadError};
 use super::said::{Body, Reading, Said, What};
 use super::speaker::Speaker;
-
-/// Schema of the body that says what a product is of.
-const PART_OF: &str = "jangbu/part-of/v1";
+use crate::passport::SCHEMA_PART_OF;
 
 /// Which passport format a document has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,17 +92,13 @@ pub(super) fn read(
     Ok(reading)
 }
 
-/// Says which batch or model a product is of: alike whether its passport says so or an event,
-/// so that both make one statement.
+/// Says which batch or model a product is of: alike whether its passport says so, an event or
+/// `jangbu passport issue --part-of`, so that all make one statement.
 pub(super) fn belongs(file: &str, subject: Identifier, part_of: Identifier) -> Said {
-    let body = serde_json::json!({
-        "id": subject.as_str(),
-        "partOf": part_of.as_str(),
-    });
     Said {
         label: format!("{file}: {subject} is of {part_of}"),
         what: What::PartOf { subject, part_of },
-        body: Arc::new(Body::document(PART_OF, body)),
+        body: Arc::new(Body::document(SCHEMA_PART_OF, json!({}))),
         occurrence: 0,
         references: Vec::new(),
     }
@@ -223,10 +217,7 @@ fn model_of(subject: &Identifier) -> Option<Identifier> {
 /// # Errors
 ///
 /// If the lot number is none.
-pub(super) fn batch_of(
-    item: &Identifier,
-    lot: &At<'_>,
-) -> Result<Option<Identifier>, ReadError> {
+pub(super) fn batch_of(item: &Identifier, lot: &At<'_>) -> Result<Option<Identifier>, ReadError> {
     if qualifier(item) != Some("21") {
         return Ok(None);
     }

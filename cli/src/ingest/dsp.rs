@@ -21,7 +21,9 @@ enum Message {
 
 /// Whether the document is a message of the protocol.
 pub(super) fn is_message(document: &Value) -> bool {
-    document["@type"].as_str().is_some_and(|name| message(name).is_some())
+    document["@type"]
+        .as_str()
+        .is_some_and(|name| message(name).is_some())
 }
 
 /// Which step a document is, if it is a message of the protocol that is one.
@@ -97,8 +99,11 @@ fn message(name: &str) -> Option<Message> {
         "TransferSuspensionMessage" => Message::Step(Step::TransferSuspended, None),
         "TransferCompletionMessage" => Message::Step(Step::TransferCompleted, None),
         "TransferTerminationMessage" => Message::Step(Step::TransferTerminated, None),
-        "ContractNegotiation" | "ContractNegotiationError" | "TransferProcess"
-        | "TransferError" | "CatalogError" => Message::NotAStep,
+        "ContractNegotiation"
+        | "ContractNegotiationError"
+        | "TransferProcess"
+        | "TransferError"
+        | "CatalogError" => Message::NotAStep,
         _ => return None,
     })
 }
@@ -110,11 +115,15 @@ mod tests {
 
     #[test]
     fn an_event_message_is_a_step_of_the_party_that_sends_such_events() {
-        let event = |kind: &str| json!({"@type": "ContractNegotiationEventMessage", "eventType": kind});
+        let event =
+            |kind: &str| json!({"@type": "ContractNegotiationEventMessage", "eventType": kind});
         let accepted = step_of(&event("ACCEPTED"));
         assert_eq!(accepted, Ok(Some((Step::Accepted, Some(Party::Consumer)))));
         let finalized = step_of(&event("FINALIZED"));
-        assert_eq!(finalized, Ok(Some((Step::Finalized, Some(Party::Provider)))));
+        assert_eq!(
+            finalized,
+            Ok(Some((Step::Finalized, Some(Party::Provider))))
+        );
         assert!(step_of(&event("SIGNED")).is_err());
         assert_eq!(step_of(&json!({"@type": "TransferError"})), Ok(None));
         assert_eq!(step_of(&json!({"some": "document"})), Ok(None));

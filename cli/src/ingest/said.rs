@@ -207,7 +207,11 @@ impl Said {
     /// The statement with this commitment. `link` stands in for a link that had to be looked
     /// up; without one, a confirmation that needs it is `None`.
     #[must_use]
-    pub fn statement(&self, commitment: Commitment, link: Option<StatementId>) -> Option<Statement> {
+    pub fn statement(
+        &self,
+        commitment: Commitment,
+        link: Option<StatementId>,
+    ) -> Option<Statement> {
         let schema = schema_digest(&self.body.schema);
         let open = |subject: &Identifier| vec![Stream::Open(subject.clone())];
         let (kind, streams) = match &self.what {

@@ -69,11 +69,7 @@ const fn is_confirmation(what: &What) -> bool {
 #[test]
 fn three_companies_say_46_passports_22_links_and_21_confirmations() {
     let mut totals = [0; 3];
-    for (bpn, expected) in [
-        (CML1, [24, 9, 11]),
-        (CNKC, [19, 12, 8]),
-        (CSGV, [3, 1, 2]),
-    ] {
+    for (bpn, expected) in [(CML1, [24, 9, 11]), (CNKC, [19, 12, 8]), (CSGV, [3, 1, 2])] {
         let reading = read_data(TWINS, bpn);
         let got = [is_passport, is_link, is_confirmation].map(|of| count(&reading.said, of));
         assert_eq!(got, expected, "{bpn}");
@@ -107,9 +103,15 @@ fn links_cross_companies_as_the_file_says() {
     }
     let stated = links.iter().filter(|(bpn, .., partner)| partner != bpn);
     assert_eq!(stated.count(), 21);
-    let owned = links.iter().filter(|(bpn, _, child, _)| owners[child] != *bpn);
+    let owned = links
+        .iter()
+        .filter(|(bpn, _, child, _)| owners[child] != *bpn);
     assert_eq!(owned.count(), 22);
-    assert!(links.iter().all(|(bpn, subject, ..)| owners[subject] == *bpn));
+    assert!(
+        links
+            .iter()
+            .all(|(bpn, subject, ..)| owners[subject] == *bpn)
+    );
 }
 
 #[test]
@@ -168,7 +170,11 @@ fn the_life_of_a_battery_is_nine_events_of_which_the_first_tells_its_batch() {
     for said in &reading.said {
         match &said.what {
             What::Observed { streams, .. } => {
-                assert!(streams.contains(&Stream::Open(item.clone())), "{}", said.label);
+                assert!(
+                    streams.contains(&Stream::Open(item.clone())),
+                    "{}",
+                    said.label
+                );
             }
             What::PartOf { subject, part_of } => {
                 assert_eq!(*subject, item);
@@ -202,7 +208,10 @@ fn passports_of_three_granularities_are_read_and_linked() {
     ] {
         let path = format!("openepcis-dpp-ready/examples/amperia-staxwall-{file}.jsonld");
         let reading = read_data(&path, "9521234");
-        let What::Passport { granularity: got, .. } = &reading.said[0].what else {
+        let What::Passport {
+            granularity: got, ..
+        } = &reading.said[0].what
+        else {
             panic!("{:?}", reading.said);
         };
         assert_eq!(*got, granularity);
@@ -293,7 +302,10 @@ fn dataspace_messages_are_steps_and_reports_of_state_are_not() {
 fn a_contradiction_in_the_real_file_is_told_and_does_not_stop_it() {
     let notes = read_data(TWINS, CML1).notes;
     assert_eq!(notes.len(), 1);
-    assert!(notes[0].contains("JustInSequencePart/0/catenaXId"), "{notes:?}");
+    assert!(
+        notes[0].contains("JustInSequencePart/0/catenaXId"),
+        "{notes:?}"
+    );
 }
 
 #[test]
@@ -319,7 +331,12 @@ fn what_is_wrong_with_a_document_is_said_with_its_place() {
     let model = "openepcis-dpp-ready/examples/amperia-staxwall-model.jsonld";
     for (path, pointer, value, says) in [
         (TWINS, format!("{twin}/bpnl"), json!("BPNL1"), "/bpnl: "),
-        (TWINS, format!("{twin}/catenaXId"), json!(7), "expected a string"),
+        (
+            TWINS,
+            format!("{twin}/catenaXId"),
+            json!(7),
+            "expected a string",
+        ),
         (
             TWINS,
             format!("{twin}/catenaXId"),
@@ -357,21 +374,34 @@ fn what_is_wrong_with_a_document_is_said_with_its_place() {
             "no EPCIS event",
         ),
         (model, "/id".to_owned(), json!(ITEM), "names a single item"),
-        (model, "/gs1:gtin".to_owned(), json!("09521234002017"), "another GTIN"),
+        (
+            model,
+            "/gs1:gtin".to_owned(),
+            json!("09521234002017"),
+            "another GTIN",
+        ),
     ] {
         let member = if path == TWINS { CML1 } else { "9521234" };
         let error = read("f.json", &altered(path, &pointer, value), &speaker(member))
             .unwrap_err()
             .to_string();
-        assert!(error.contains(says), "{pointer}: {error:?} does not say {says:?}");
+        assert!(
+            error.contains(says),
+            "{pointer}: {error:?} does not say {says:?}"
+        );
     }
     for (bytes, says) in [
-        (&b"{\"type\":\"ObjectEvent\",\n\"type\":\"ObjectEvent\"}"[..], "line 2"),
+        (
+            &b"{\"type\":\"ObjectEvent\",\n\"type\":\"ObjectEvent\"}"[..],
+            "line 2",
+        ),
         (b"{\"type\":\"\xff\"}", "not UTF-8"),
         (b"[1, 2", "line 1"),
         (b"{\"hello\": \"world\"}", "no format that anchor knows"),
     ] {
-        let error = read("f.json", bytes, &speaker(CML1)).unwrap_err().to_string();
+        let error = read("f.json", bytes, &speaker(CML1))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(says), "{error:?} does not say {says:?}");
     }
 }
@@ -433,7 +463,9 @@ fn a_line_is_one_statement_and_says_what_is_wrong_with_it() {
             "itself",
         ),
         (
-            format!("{{\"kind\":\"passport_revoked\",\"subject\":\"{uuid}\",\"reason\":\"erroneous\",\"extra\":1}}"),
+            format!(
+                "{{\"kind\":\"passport_revoked\",\"subject\":\"{uuid}\",\"reason\":\"erroneous\",\"extra\":1}}"
+            ),
             "extra",
         ),
     ] {
