@@ -2,6 +2,7 @@
 
 use jangbu_ledger::id::{EnvelopeId, StatementId};
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::statement::Kind;
 use serde::Serialize;
 
 use crate::client::{EnvelopeAnswer, Finality, Side, StatementAnswer, SubjectAnswer};
@@ -281,7 +282,20 @@ impl SubjectShown {
             ));
         }
         if let Some(part_of) = &subject.part_of {
-            rows.push(("part of", format!("subject {}", short(part_of))));
+            // The ledger knows the coarser subject by its id; who linked it named it.
+            let named = self
+                .statements
+                .iter()
+                .find_map(|view| match &view.statement.kind {
+                    Kind::GranularityLinked { part_of: named }
+                        if named.subject_id() == *part_of =>
+                    {
+                        Some(named.to_string())
+                    }
+                    _ => None,
+                });
+            let named = named.unwrap_or_else(|| format!("subject {}", short(part_of)));
+            rows.push(("part of", named));
         }
         let components = subject.components.unwrap_or(0);
         rows.push(("components", format!("{components} confirmed")));

@@ -188,9 +188,18 @@ pub fn submit_and_print(
     drafts: Vec<Draft>,
     options: &SubmitOptions,
 ) -> Result<Summary, CliError> {
-    submit(ctx, drafts, options, &mut |outcome| {
+    let summary = submit(ctx, drafts, options, &mut |outcome| {
         ctx.output.line(outcome, || outcome.to_string());
-    })
+    })?;
+    if summary.recorded > 0 {
+        let receipts = ctx.vault()?.directory().join("receipts");
+        let remark = format!(
+            "receipts, verified: {}",
+            outcome::shown(&receipts).display()
+        );
+        ctx.output.note(&remark);
+    }
+    Ok(summary)
 }
 
 /// Arguments of `jangbu submit`.

@@ -8,7 +8,6 @@ use jangbu_ledger::id::{EnvelopeId, Height, KeyId, Sequence, StatementId, TimeMs
 use jangbu_ledger::statement::{Kind, Statement, Stream};
 use serde::Serialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::client::recorded;
 
@@ -91,10 +90,7 @@ pub fn sentence(statement: &Statement) -> String {
             format!("{subject} contains {amount}{child}")
         }
         Kind::ComponentConfirmed { link } => {
-            format!(
-                "confirms that component of {subject} (link {})",
-                short(link)
-            )
+            format!("confirms a component of {subject} (link {})", short(link))
         }
         Kind::Observed { event } => {
             let mut line = format!("observed an event ({}) of {subject}", lower(event));
@@ -134,13 +130,22 @@ pub fn table(rows: &[(&str, String)]) -> String {
     })
 }
 
-/// A block's time for people and programs.
+/// A block's time for people and programs: RFC 3339 in UTC, always with milliseconds.
 #[must_use]
 pub fn rfc3339(time: TimeMs) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| format!("{} ms", time.0))
+    match OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000) {
+        Ok(at) => format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            at.millisecond()
+        ),
+        Err(_) => format!("{} ms", time.0),
+    }
 }
 
 /// The name that a fieldless variant has in JSON.
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339_whatever_a_node_says() {
-        assert_eq!(rfc3339(TimeMs(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(TimeMs(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(
             rfc3339(TimeMs(1_700_000_000_123)),
             "2023-11-14T22:13:20.123Z"

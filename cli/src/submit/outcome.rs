@@ -82,7 +82,7 @@ impl Outcome {
     }
 }
 
-/// One or two lines for people.
+/// Two lines for people: what became of what, and where it stands.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.status {
@@ -92,12 +92,13 @@ impl fmt::Display for Outcome {
             Status::Refused => "refused",
             Status::Signed => "signed",
         };
-        write!(f, "{word:<15}  {}  {}", self.statement_id, self.label)?;
+        write!(
+            f,
+            "{word:<15}  {}\n{:<15}  {}",
+            self.label, "", self.statement_id
+        )?;
         if let (Some(sequence), Some(height)) = (self.sequence, self.height) {
-            write!(f, "\n{:<15}  entry {sequence}, block {height}", "")?;
-        }
-        if let Some(path) = &self.receipt_path {
-            write!(f, ", receipt {}", path.display())?;
+            write!(f, ", entry {sequence} in block {height}")?;
         }
         if let Some(rule) = &self.rule {
             let message = self.message.as_deref().unwrap_or_default();
@@ -283,7 +284,7 @@ impl Report {
 }
 
 /// A path as a person would type it here.
-fn shown(path: &Path) -> PathBuf {
+pub(super) fn shown(path: &Path) -> PathBuf {
     std::env::current_dir()
         .ok()
         .and_then(|here| path.strip_prefix(here).ok())

@@ -69,21 +69,28 @@ impl<'a> Settler<'a> {
             }
             return Ok(None);
         }
-        let mut heard = Err(CliError::unreachable("no node is configured"));
+        let (mut heard, mut silent) = (false, None);
         for node in self.client.nodes() {
-            heard = self.client.envelope_at(node, &id);
-            if let Ok(answer) = &heard
-                && answer.status == Finality::Final
-            {
-                return self.believe(id, envelope, answer.clone()).map(Some);
+            match self.client.envelope_at(node, &id) {
+                Ok(answer) if answer.status == Finality::Final => {
+                    return self.believe(id, envelope, answer).map(Some);
+                }
+                Ok(_) => heard = true,
+                Err(error) => silent = Some(error),
             }
         }
-        let dead = now > end && heard?.status == Finality::Unknown;
-        if dead {
-            self.vault.forget_envelope(&id)?;
-            return Ok(None);
+        if now > end {
+            // No block takes it any more, and none has.
+            return match silent {
+                Some(error) if !heard => Err(error),
+                _ => self.vault.forget_envelope(&id).map(|()| None),
+            };
         }
-        self.send(id, bytes, envelope, false).map(Some)
+        match self.send(id, bytes, envelope, false) {
+            // It is not wanted as it is; perhaps it is when signed anew.
+            Err(error) if matches!(error.code, Code::Input | Code::Unauthorised) => Ok(None),
+            sent => sent.map(Some),
+        }
     }
 
     fn send(

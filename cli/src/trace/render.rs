@@ -67,7 +67,7 @@ pub(super) fn tree(traced: &Traced) -> String {
     let counts = traced.counts;
     let _ = writeln!(
         text,
-        "\n{} things of {} companies, {} links: {} confirmed, {} asserted",
+        "\nthings {}, companies {}, links {} ({} confirmed, {} asserted)",
         counts.things, counts.companies, counts.links, counts.confirmed, counts.asserted
     );
     if trace.truncated {
@@ -245,7 +245,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("3 things of 2 companies, 4 links: 1 confirmed"),
+            text.contains("things 3, companies 2, links 4 (1 confirmed, 3 asserted)"),
             "{text}"
         );
         assert!(text.contains("[oem-a + tier1]"), "{text}");

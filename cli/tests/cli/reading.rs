@@ -100,7 +100,7 @@ fn a_product_is_traced_as_tree_json_and_graph() {
     let tree = home.run(&["trace", PRODUCT]).stdout;
     assert!(tree.contains("└─ 2.5 KGM  urn:uuid:00000000"), "{tree}");
     assert!(
-        tree.contains("2 things of 1 companies, 1 links: 0 confirmed, 1 asserted"),
+        tree.contains("things 2, companies 1, links 1 (0 confirmed, 1 asserted)"),
         "{tree}"
     );
     let traced = home.run(&["trace", PRODUCT, "--json"]).json();
