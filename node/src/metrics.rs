@@ -2,6 +2,8 @@
 //!
 //! Source: Prometheus exposition formats, text format 0.0.4.
 
+mod process;
+
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -172,6 +174,7 @@ impl Metrics {
         for (name, help, value) in gauges {
             push(&mut text, name, help, "gauge", value);
         }
+        process::push(&mut text);
         text
     }
 }
