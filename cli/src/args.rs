@@ -7,7 +7,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::{anchor, devnet, genesis, key, link, list, node, passport, share, show, submit, trace};
+use crate::{
+    anchor, bench, devnet, genesis, key, link, list, node, passport, share, show, submit, trace,
+};
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
 #[derive(Debug, Parser)]
@@ -83,6 +85,8 @@ pub struct Globals {
 pub enum Command {
     /// Anchor documents: detects their formats, says what is yours to say
     Anchor(anchor::Args),
+    /// Offer load to nodes and measure what becomes of it
+    Bench(bench::Args),
     /// Run a whole consortium on this machine
     Devnet(devnet::Args),
     /// Found a consortium, step by step
@@ -133,6 +137,7 @@ impl Command {
     pub fn run(self, ctx: &Context) -> Result<ExitCode, CliError> {
         match self {
             Self::Anchor(args) => anchor::run(&args, ctx),
+            Self::Bench(args) => bench::run(&args, ctx),
             Self::Devnet(args) => devnet::run(args, ctx),
             Self::Genesis(command) => genesis::run(command, ctx),
             Self::Key(command) => key::run(command, ctx),
