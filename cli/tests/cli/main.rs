@@ -10,5 +10,6 @@ mod server;
 
 mod bad_input;
 mod bad_node;
+mod ceremony;
 mod reading;
 mod submission;
