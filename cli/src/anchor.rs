@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{CliError, Code};
 use crate::ingest::Speaker;
-use crate::ingest::said::{Reading, Said, SkipReason, Skipped, What};
+use crate::ingest::said::{Reading, Said, SaidStep, SkipReason, Skipped, What};
 use crate::share::Role;
 use crate::submit::{Outcome, Status, SubmitOptions};
 
@@ -172,7 +172,8 @@ impl Run<'_> {
         }))
     }
 
-    /// Says what `now` picks from all sources; on the last pass also the steps of data shares.
+    /// Says what `now` picks from all documents; on the last pass also lines, and the steps of
+    /// data shares.
     fn say(
         &mut self,
         sources: &[Source],
@@ -181,22 +182,28 @@ impl Run<'_> {
         last: bool,
     ) -> Result<(), CliError> {
         let mut batch = Batch::default();
-        let mut steps = Vec::new();
         for source in sources {
             let speaker = self.speaker.clone();
+            // Lines are said in their own order, which their author chose.
+            let lines = source.is_lines()?;
+            if lines && !last {
+                continue;
+            }
             source.read(&speaker, &mut |reading| {
                 let Reading {
                     said,
                     skipped,
-                    steps: more,
+                    steps,
                     ..
                 } = reading;
-                for said in said.into_iter().filter(|said| now(&said.what)) {
+                for said in said.into_iter().filter(|said| lines || now(&said.what)) {
                     self.one(resolver, &mut batch, said)?;
                 }
                 if last {
                     skipped.iter().for_each(|skipped| self.skip(skipped));
-                    steps.extend(more);
+                    for step in steps {
+                        self.step(step)?;
+                    }
                 }
                 Ok(match self.ctx.output.is_closed() {
                     true => ControlFlow::Break(()),
@@ -204,14 +211,14 @@ impl Run<'_> {
                 })
             })?;
         }
-        self.flush(&mut batch)?;
-        for step in steps {
-            let result = steps::take(self.ctx, self.args, step);
-            match result {
-                Ok(steps::Taken::Said(outcome)) => self.tell(&outcome),
-                Ok(steps::Taken::Skipped(skipped)) => self.skip(&skipped),
-                Err(error) => self.keep_refusal(error)?,
-            }
+        self.flush(&mut batch)
+    }
+
+    fn step(&mut self, step: SaidStep) -> Result<(), CliError> {
+        match steps::take(self.ctx, self.args, step) {
+            Ok(steps::Taken::Said(outcome)) => self.tell(&outcome),
+            Ok(steps::Taken::Skipped(skipped)) => self.skip(&skipped),
+            Err(error) => self.keep_refusal(error)?,
         }
         Ok(())
     }

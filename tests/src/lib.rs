@@ -1,1 +1,3 @@
 //! End-to-end tests with real processes, published vectors, verifiers made by others.
+
+pub mod devnet;

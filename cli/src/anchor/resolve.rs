@@ -131,7 +131,7 @@ impl<'a> Resolver<'a> {
         Ok(match found {
             None => Err((
                 SkipReason::Waiting,
-                format!("no company has stated on the ledger that {product} contains {component}"),
+                "no company has stated this link on the ledger yet".to_owned(),
             )),
             Some(edge) if edge.asserted_by == self.own => Err((
                 SkipReason::Repeated,

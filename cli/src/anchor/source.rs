@@ -167,7 +167,7 @@ impl Source {
     }
 
     /// Whether this is one statement a line: by its ending, or because its first line is one.
-    fn is_lines(&self) -> Result<bool, CliError> {
+    pub(super) fn is_lines(&self) -> Result<bool, CliError> {
         if let Content::File(path) = &self.content {
             let ending = path.extension().and_then(|ending| ending.to_str());
             if matches!(ending, Some("ndjson" | "jsonl")) {

@@ -122,7 +122,7 @@ impl Speaker {
         Skipped {
             label,
             reason: SkipReason::OtherCompany,
-            message: format!("{subject} is {owner}, not of {}", self.own.name),
+            message: format!("it is {owner}, not of {}", self.own.name),
         }
     }
 }

@@ -3,18 +3,18 @@
 use std::fs::File;
 use std::path::Path;
 
-use jangbu_ledger::id::Digest;
+use jangbu_ledger::id::{Digest, StatementId};
 use jangbu_ledger::sealed::SealedBody;
-use jangbu_ledger::share::{Share, Step};
+use jangbu_ledger::share::{ShareError, Step};
 use serde_json::{Value, json};
 
 use super::history::{self, History};
-use super::stream::{ShareStream, party_name, step_name};
+use super::stream::{ShareStream, step_name};
 use crate::context::Context;
 use crate::document;
 use crate::error::{CliError, Code};
 use crate::ingest::dsp;
-use crate::submit::{Draft, Outcome, SubmitOptions, submit};
+use crate::submit::{Draft, Outcome, Status, SubmitOptions, submit};
 
 /// Schema of a step's document.
 const SCHEMA: &str = "jangbu/share-step/v1";
@@ -102,7 +102,11 @@ pub fn take(
         if let Some(outcome) = &last {
             each(outcome);
         }
-        return result.map(|_| ());
+        result?;
+        return match last.map(|outcome| outcome.status) {
+            Some(Status::Final) => counts(ctx, stream, id),
+            _ => Ok(()),
+        };
     }
     Err(CliError::refused(format!(
         "{SLOT_ONCE}: other processes of yours took {SLOT_ATTEMPTS_MAX} slots of the share {:?} \
@@ -110,6 +114,20 @@ pub fn take(
         stream.name
     ))
     .hint("run the command again"))
+}
+
+/// Whether a recorded step counts: the other party may have said something before it meanwhile.
+fn counts(ctx: &Context, stream: &ShareStream, id: StatementId) -> Result<(), CliError> {
+    let history = history::read(ctx, stream)?;
+    let step = history.steps.iter().find(|step| step.statement_id == id);
+    match step.and_then(|step| step.broken.as_ref()) {
+        Some((_, reason)) => Err(CliError::refused(format!(
+            "the step is recorded and does not count: {reason}"
+        ))
+        .hint(format!("jangbu share show {}", shown(&stream.name)))
+        .about(id)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what the rules refuse, before anything is sent.
@@ -122,26 +140,13 @@ fn legal(history: &History, stream: &ShareStream, taken: &Taken) -> Result<(), C
         .iter()
         .filter_map(|step| step.body.as_ref().filter(|_| step.party == stream.role))
         .any(|body| body.step == taken.step && body.occurrence == taken.occurrence);
-    let hint = if again {
-        "this step was taken before, with another document; see jangbu share show".to_owned()
-    } else {
-        format!("see jangbu share show {}", shown(&stream.name))
+    let show = format!("jangbu share show {}", shown(&stream.name));
+    let hint = match error {
+        ShareError::RootMissing(_) => "name what is sent: --file FILE, or --root HEX".to_owned(),
+        _ if again => format!("this step was taken before with another document: {show}"),
+        _ => show,
     };
-    Err(CliError::refused(format!(
-        "{error}; nothing was sent{}",
-        stands(&history.share, stream)
-    ))
-    .hint(hint))
-}
-
-fn stands(share: &Share, stream: &ShareStream) -> String {
-    format!(
-        " (share {}, you are the {}, negotiation {:?}, transfer {:?})",
-        shown(&stream.name),
-        party_name(stream.role),
-        share.negotiation,
-        share.transfer
-    )
+    Err(CliError::refused(format!("{error}; nothing was sent")).hint(hint))
 }
 
 /// A name as a shell takes it.

@@ -1,0 +1,155 @@
+//! A devnet driven by the command line alone, as a user drives it.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Four validators, three companies, an auditor and a regulator in a directory of their own.
+/// Dropping it stops the nodes.
+#[derive(Debug)]
+pub struct Devnet {
+    directory: TempDir,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Devnet {
+    /// Founds a devnet and waits until its nodes are ready.
+    #[must_use]
+    pub fn up() -> Self {
+        let devnet = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        let ran = devnet.devnet("up");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        devnet
+    }
+
+    /// A member's home.
+    #[must_use]
+    pub fn home(&self, member: &str) -> PathBuf {
+        self.path().join("members").join(member)
+    }
+
+    /// Runs `jangbu` as a member, with `--json`.
+    #[must_use]
+    pub fn jangbu(&self, member: &str, arguments: &[&str]) -> Ran {
+        let output = jangbu()
+            .arg("--json")
+            .arg("--home")
+            .arg(self.home(member))
+            .args(arguments)
+            .output()
+            .unwrap();
+        Ran::of(&output)
+    }
+
+    /// [`Devnet::jangbu`] that must end well.
+    #[must_use]
+    pub fn done(&self, member: &str, arguments: &[&str]) -> Ran {
+        let ran = self.jangbu(member, arguments);
+        assert_eq!(ran.code, 0, "{member}: jangbu {arguments:?}: {ran:?}");
+        ran
+    }
+
+    /// Number of entries in the log of a member's node.
+    #[must_use]
+    pub fn log_size(&self, member: &str) -> u64 {
+        self.done(member, &["node", "status"]).object()["log_size"]
+            .as_u64()
+            .unwrap()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("devnet")
+    }
+
+    fn devnet(&self, verb: &str) -> Ran {
+        let output = jangbu()
+            .args(["devnet", verb, "--dir"])
+            .arg(self.path())
+            .output()
+            .unwrap();
+        Ran::of(&output)
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        let ran = self.devnet("down");
+        if ran.code != 0 && !std::thread::panicking() {
+            panic!("the devnet did not stop: {ran:?}");
+        }
+    }
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The one object it printed.
+    #[must_use]
+    pub fn object(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The objects it printed, one a line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Value> {
+        self.out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .collect()
+    }
+
+    /// How many lines have this text at `key`.
+    #[must_use]
+    pub fn count(&self, key: &str, text: &str) -> usize {
+        let lines = self.lines();
+        lines.iter().filter(|line| line[key] == text).count()
+    }
+}
+
+/// `jangbu` with nothing of the caller's own configuration.
+fn jangbu() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("JANGBU_") && name != "JANGBU_NODE_BIN" {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// The command's binary, beside this test's own.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    // target/<profile>/deps/<test>
+    let directory = test.parent().and_then(Path::parent).unwrap();
+    let binary = directory.join("jangbu");
+    assert!(
+        binary.exists(),
+        "{} is not there: build it first with `make build`, or run `make test`",
+        binary.display()
+    );
+    binary
+}
