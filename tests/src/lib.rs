@@ -1,3 +1,4 @@
 //! End-to-end tests with real processes, published vectors, verifiers made by others.
 
+pub mod cluster;
 pub mod devnet;

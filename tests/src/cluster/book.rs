@@ -1,0 +1,79 @@
+//! What the nodes acknowledged, to be held against them later.
+
+use std::str::FromStr as _;
+
+use jangbu_genesis::TrustAnchor;
+use jangbu_ledger::receipt::Receipt;
+use serde_json::Value;
+
+use super::{Answer, Client, text_at};
+
+/// A statement of which a node said that it is final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The statement.
+    pub statement_id: String,
+    /// Its position in the log.
+    pub sequence: u64,
+    /// Its receipt, as given.
+    pub receipt: String,
+}
+
+/// Every acknowledgement that was given.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    /// In the order they came.
+    pub entries: Vec<Acknowledged>,
+}
+
+impl Book {
+    /// Takes in what a submission was answered. Returns whether it was final.
+    pub fn note(&mut self, answer: &Answer) -> bool {
+        if answer.status != 200 {
+            return false;
+        }
+        let body = answer.json();
+        assert_eq!(body["status"], "final", "{answer}");
+        let outcomes = body["outcomes"].as_array().unwrap();
+        self.entries.extend(outcomes.iter().map(acknowledged));
+        true
+    }
+
+    /// Takes in another book.
+    pub fn append(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
+    /// Checks every receipt offline, with nothing but the genesis.
+    pub fn verify_receipts(&self, anchor: &TrustAnchor) {
+        for entry in &self.entries {
+            let verified = Receipt::from_str(&entry.receipt)
+                .unwrap()
+                .verify(&anchor.origin, &anchor.witnesses, anchor.quorum)
+                .unwrap_or_else(|error| panic!("{}: {error}", entry.statement_id));
+            assert_eq!(verified.index, entry.sequence, "{}", entry.statement_id);
+        }
+    }
+
+    /// Checks that a node has every acknowledged statement, final and at its position.
+    pub fn verify_presence(&self, client: &Client) {
+        for entry in &self.entries {
+            let found = client.json(&format!("/v1/statements/{}", entry.statement_id));
+            assert_eq!(
+                (&found["status"], &found["sequence"]),
+                (&"final".into(), &entry.sequence.into()),
+                "an acknowledged statement at {}: {found}",
+                client.address
+            );
+        }
+    }
+}
+
+fn acknowledged(outcome: &Value) -> Acknowledged {
+    assert_eq!(outcome["status"], "final", "{outcome}");
+    Acknowledged {
+        statement_id: text_at(outcome, "statement_id").to_owned(),
+        sequence: outcome["sequence"].as_u64().unwrap(),
+        receipt: text_at(outcome, "receipt").to_owned(),
+    }
+}
