@@ -18,6 +18,7 @@ mod limits;
 mod log;
 mod params;
 mod problem;
+mod server;
 mod statements;
 mod subjects;
 mod trace;
@@ -39,8 +40,9 @@ use crate::notary::Notary;
 use crate::store::Reader;
 use crate::waiters::Waiters;
 
-use limits::{BoundedListener, Limits};
+use limits::Limits;
 use problem::{Kind, Problem};
+pub(crate) use server::CONNECTIONS_MAX;
 
 /// What requests are answered from.
 #[derive(Debug)]
@@ -81,18 +83,12 @@ impl Node {
 }
 
 /// Serves until `shutdown` is ready, then finishes what runs.
-///
-/// # Errors
-///
-/// What the listener says, if it fails for good.
 pub async fn serve(
     listener: TcpListener,
     node: Arc<Node>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    axum::serve(BoundedListener::new(listener), router(node))
-        .with_graceful_shutdown(shutdown)
-        .await
+) {
+    server::serve(listener, router(node), shutdown).await;
 }
 
 fn router(node: Arc<Node>) -> Router {

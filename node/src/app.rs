@@ -30,6 +30,7 @@ use tokio::task::JoinHandle;
 use crate::api::{self, Node};
 use crate::config::{Config, ConfigError};
 use crate::consortium::{Founded, FoundingError};
+use crate::descriptors::{self, TooFewDescriptors};
 use crate::driver::{Driver, Surroundings, now};
 use crate::health::Health;
 use crate::inbox::{Inbox, PeerEvent};
@@ -118,6 +119,9 @@ pub enum AppError {
         /// What the system said.
         source: io::Error,
     },
+    /// The limit on open files.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     /// The runtime or a signal handler.
     #[error("the system refused: {0}")]
     System(#[from] io::Error),
@@ -159,6 +163,7 @@ fn found(store: &mut RocksStore, genesis: GenesisBlock) -> Result<(), StoreError
 ///
 /// [`AppError`] if it cannot start, or had to stop by itself.
 pub fn run(config: &Config) -> Result<(), AppError> {
+    descriptors::allow_enough()?;
     let founded = Founded::load(&config.genesis, &config.member)?;
     let keys = parts::unlock(config, &founded)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -171,7 +176,7 @@ pub fn run(config: &Config) -> Result<(), AppError> {
 
 /// A node at work.
 struct Running {
-    api: JoinHandle<io::Result<()>>,
+    api: JoinHandle<()>,
     api_address: SocketAddr,
     stop_api: watch::Sender<bool>,
     inbox: Arc<Inbox>,

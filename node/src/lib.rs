@@ -11,6 +11,7 @@ pub mod api;
 pub mod app;
 pub mod config;
 pub mod consortium;
+pub mod descriptors;
 pub mod driver;
 pub mod health;
 pub mod inbox;

@@ -38,6 +38,7 @@ use jangbu_replica::store::{
 };
 use rocksdb::{WriteBatch, WriteOptions};
 
+pub(crate) use open::OPEN_FILES_MAX;
 pub use reader::{Reader, StreamPosition, View};
 
 use column::Column;
@@ -70,6 +71,7 @@ impl RocksStore {
     /// contradicts itself; [`StoreError::Failed`] if another process has it open.
     pub fn open(directory: &Path, chain: &ChainId) -> Result<Self, StoreError> {
         let reader = Reader::new(open::open(directory)?);
+        check::read_everything(&reader)?;
         open::check_identity(&reader, chain)?;
         check::check_last_block(&reader)?;
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::envelope::{ENVELOPE_BYTES_MAX, Envelope};
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 
 use super::Node;
 use super::item;
-use super::limits::read;
+use super::limits::{body, read};
 use super::params::{Params, Segment};
 use super::problem::{Kind, Problem};
 use crate::inbox::{Refused, Submission};
@@ -93,7 +92,7 @@ pub(super) async fn submit(
         return Err(Problem::bad_request(detail));
     }
     let deadline = Instant::now() + Duration::from_millis(timeout_ms);
-    let bytes = body(&node, request).await?;
+    let bytes = body(&node, request, ENVELOPE_BYTES_MAX).await?;
     node.metrics.submissions.increment();
     let id = Envelope::id_of(&bytes);
     // In the queue before the envelope is handed in: its block may come at once.
@@ -106,10 +105,11 @@ pub(super) async fn submit(
         status: "pending",
         outcomes: None,
     };
-    let decided = match admission.map_err(|problem| problem.about(id))? {
+    let (height, at_once) = match admission.map_err(|problem| problem.about(id))? {
         Admission::Known(_, outcomes) => {
             let height = node.reader.decided(&id)?.map(|(height, _)| height);
-            read(&node, move |node| known(node, &bytes, height, outcomes)).await?
+            let known = read(&node, move |node| known(node, &bytes, height, outcomes)).await?;
+            (known.height, Some(known))
         }
         Admission::Pending(_) if params.wait == WaitFor::Accepted => {
             return Ok((StatusCode::ACCEPTED, Json(pending)));
@@ -117,20 +117,24 @@ pub(super) async fn submit(
         Admission::Pending(_) => {
             drop(bytes);
             let committed = tokio::time::timeout_at(deadline, ticket.committed()).await;
-            if !matches!(committed, Ok(Some(_))) {
-                return Ok((StatusCode::ACCEPTED, Json(pending)));
-            }
-            match read(&node, move |node| decided(node, id)).await? {
-                Some(decided) => decided,
-                None => return Ok((StatusCode::ACCEPTED, Json(pending))),
+            match committed {
+                Ok(Some(height)) => (height, None),
+                _ => return Ok((StatusCode::ACCEPTED, Json(pending))),
             }
         }
     };
-    let is_final = node.waiters.until_final(decided.height);
+    let is_final = node.waiters.until_final(height);
     if tokio::time::timeout_at(deadline, is_final).await.is_err() {
         return Ok((StatusCode::ACCEPTED, Json(pending)));
     }
-    let outcomes = read(&node, move |node| answers(node, decided)).await?;
+    let outcomes = read(&node, move |node| {
+        let decided = match at_once {
+            Some(known) => known,
+            None => decided(node, id)?.ok_or_else(|| lost(id))?,
+        };
+        answers(node, decided)
+    })
+    .await?;
     let answer = EnvelopeAnswer {
         envelope_id: id,
         status: "final",
@@ -165,20 +169,6 @@ pub(super) async fn show(
         answer("final", Some(answers(node, decided)?))
     })
     .await
-}
-
-/// Reads the body, of which only so many are in memory at a time.
-async fn body(node: &Node, request: Request) -> Result<Bytes, Problem> {
-    let _room = node.limits.body().await?;
-    Bytes::from_request(request, &())
-        .await
-        .map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                Kind::TooLarge,
-                format!("an envelope has at most {ENVELOPE_BYTES_MAX} bytes"),
-            ),
-            _ => Problem::bad_request(rejection.body_text()),
-        })
 }
 
 /// Hands the envelope to the replica and waits for its first answer.
@@ -238,14 +228,18 @@ fn decided(node: &Node, id: EnvelopeId) -> Result<Option<Decided>, Problem> {
     let Some((height, outcomes)) = node.reader.decided(&id)? else {
         return Ok(None);
     };
-    let lost = || StoreError::Corrupt(format!("the committed envelope {id} is missing"));
-    let bytes = node.reader.envelope(&id)?.ok_or_else(lost)?;
+    let bytes = node.reader.envelope(&id)?.ok_or_else(|| lost(id))?;
     let envelope = Envelope::decode(&bytes, &node.consortium.chain_id)
         .map_err(|error| StoreError::Corrupt(format!("envelope {id}: {error}")))?;
     Ok(Some(Decided {
         height,
         outcomes: envelope.statement_ids().into_iter().zip(outcomes).collect(),
     }))
+}
+
+/// What was committed is not there.
+fn lost(id: EnvelopeId) -> StoreError {
+    StoreError::Corrupt(format!("the committed envelope {id} is missing"))
 }
 
 /// The answers for an envelope all of whose outcomes are final.

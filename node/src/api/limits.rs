@@ -1,39 +1,31 @@
-//! What keeps one client from taking everything: how many requests run, how long, and how many
-//! connections there are.
+//! What keeps one client from taking everything: how many requests run, how long, and how much
+//! they hold.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-use tokio::time::{Instant, Sleep};
+use tokio::sync::Semaphore;
 
 use super::Node;
 use super::problem::{Kind, Problem};
 
-/// Most connections; the next ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 1024;
 /// Most requests that run, submissions that wait for finality included.
 const REQUESTS_MAX: usize = 1024;
 /// Most reads of the database at once: each has a thread of its own.
 const READS_MAX: usize = 32;
-/// Most reads that wait for their turn.
-const READS_WAITING_MAX: usize = 256;
-/// Most bodies that are being received, hence 64 MiB of them.
-const BODIES_MAX: usize = 64;
+/// Most bytes of bodies that are being received, in units of [`BODY_UNIT`].
+const BODY_UNITS_MAX: usize = 64 * 1024;
+/// What bodies are counted in, in bytes.
+const BODY_UNIT: usize = 1024;
+/// How long a client may take to send a body, from its head on: a megabyte over a poor line.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest a request may run: a submission may wait two minutes.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(150);
-/// How long a connection may be silent, whoever's turn it is.
-const SILENCE_MAX: Duration = Duration::from_secs(180);
 
 /// How many of what may run at once.
 #[derive(Debug)]
@@ -41,26 +33,55 @@ pub(super) struct Limits {
     requests: Semaphore,
     bodies: Semaphore,
     reads: Arc<Semaphore>,
-    reads_waiting: Semaphore,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             requests: Semaphore::new(REQUESTS_MAX),
-            bodies: Semaphore::new(BODIES_MAX),
+            bodies: Semaphore::new(BODY_UNITS_MAX),
             reads: Arc::new(Semaphore::new(READS_MAX)),
-            reads_waiting: Semaphore::new(READS_WAITING_MAX),
         }
     }
 }
 
-impl Limits {
-    /// Waits for room to receive one body.
-    pub(super) async fn body(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        let stopping = |_| Problem::new(Kind::Unavailable, "the node is stopping");
-        self.bodies.acquire().await.map_err(stopping)
+/// Reads a body of at most `bytes_max` bytes, in bounded time, when there is room for it.
+pub(super) async fn body(
+    node: &Node,
+    request: Request,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("an envelope has at most {bytes_max} bytes");
+        Problem::new(Kind::TooLarge, detail)
+    };
+    // A client that says how much it sends takes no more room than that.
+    let bytes = match request.body().size_hint().exact() {
+        Some(exact) => usize::try_from(exact).map_err(|_| too_large())?,
+        None => bytes_max,
+    };
+    if bytes > bytes_max {
+        return Err(too_large());
     }
+    let units = u32::try_from(bytes.div_ceil(BODY_UNIT)).map_err(|_| too_large())?;
+    let received = async {
+        let _room = node
+            .limits
+            .bodies
+            .acquire_many(units)
+            .await
+            .map_err(|_| Problem::new(Kind::Unavailable, "the node is stopping"))?;
+        Bytes::from_request(request, &())
+            .await
+            .map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+                _ => Problem::bad_request(rejection.body_text()),
+            })
+    };
+    let late = |_| Problem::new(Kind::TimedOut, "the body took too long to arrive");
+    tokio::time::timeout(BODY_TIMEOUT, received)
+        .await
+        .map_err(late)?
 }
 
 /// Middleware around every request: bounds their number and their time.
@@ -75,15 +96,14 @@ pub(super) async fn bound(State(node): State<Arc<Node>>, request: Request, next:
     }
 }
 
-/// Runs a read of the database on a thread that may block.
+/// Runs a read of the database on a thread that may block, when it is its turn. Never refused
+/// for being one too many: a submission whose block is final must get its receipt, and requests
+/// are bounded already.
 pub(super) async fn read<T, F>(node: &Arc<Node>, read: F) -> Result<T, Problem>
 where
     T: Send + 'static,
     F: FnOnce(&Node) -> Result<T, Problem> + Send + 'static,
 {
-    let Ok(_waiting) = node.limits.reads_waiting.try_acquire() else {
-        return Err(busy());
-    };
     let permit = Arc::clone(&node.limits.reads)
         .acquire_owned()
         .await
@@ -106,103 +126,4 @@ fn busy() -> Problem {
         Kind::PoolFull,
         "too many requests are running; try again in a moment",
     )
-}
-
-/// Accepts a bounded number of connections and closes silent ones.
-#[derive(Debug)]
-pub(super) struct BoundedListener {
-    listener: TcpListener,
-    connections: Arc<Semaphore>,
-}
-
-impl BoundedListener {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        Self {
-            listener,
-            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-        }
-    }
-}
-
-impl Listener for BoundedListener {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let permit = match Arc::clone(&self.connections).acquire_owned().await {
-            Ok(permit) => permit,
-            // Never closed; if it were, there would be nobody to accept for.
-            Err(_) => std::future::pending().await,
-        };
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-        let connection = Connection {
-            stream,
-            silence: Box::pin(tokio::time::sleep(SILENCE_MAX)),
-            _permit: permit,
-        };
-        (connection, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// A connection that fails once nothing was read or written for [`SILENCE_MAX`].
-#[derive(Debug)]
-pub(super) struct Connection {
-    stream: TcpStream,
-    silence: Pin<Box<Sleep>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    /// Moves the deadline after progress; fails when it has passed.
-    fn heed<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        progress: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if progress.is_ready() {
-            self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
-            return progress;
-        }
-        match self.silence.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let progress = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.heed(cx, progress)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let progress = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.heed(cx, progress)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

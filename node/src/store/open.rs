@@ -23,8 +23,8 @@ const WRITE_BUFFER_BYTES: usize = 16 * 1024 * 1024;
 /// Write-ahead log on disk, in bytes; beyond it the oldest columns are flushed. It is also what
 /// a restart has to replay at most.
 const WAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
-/// Table files open at once; leaves room for sockets under a limit of 1,024 descriptors.
-const OPEN_FILES_MAX: i32 = 512;
+/// Table files open at once.
+pub(crate) const OPEN_FILES_MAX: u16 = 512;
 /// Bits per key of a filter: one wrong "maybe" in a hundred look-ups.
 const FILTER_BITS: f64 = 10.0;
 /// RocksDB's own text log, per file and in number.
@@ -51,7 +51,7 @@ fn database_options() -> Options {
     options.set_paranoid_checks(true);
     options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
     options.set_max_total_wal_size(WAL_BYTES_MAX);
-    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_open_files(i32::from(OPEN_FILES_MAX));
     options.set_max_background_jobs(2);
     options.set_bytes_per_sync(1024 * 1024);
     options.set_keep_log_file_num(INFO_LOG_FILES);
@@ -151,5 +151,9 @@ fn open_error(directory: &Path, error: rocksdb::Error) -> StoreError {
             directory.display()
         ));
     }
-    store_error(error)
+    match store_error(error) {
+        // The directory was just made or found, so a file of the database is gone.
+        StoreError::Failed(text) if text.contains("No such file") => StoreError::Corrupt(text),
+        other => other,
+    }
 }

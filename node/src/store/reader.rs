@@ -10,7 +10,7 @@ use jangbu_ledger::state::{StateError, StateReader};
 use jangbu_ledger::state_tree::{StateKey, StateNodes, StateTreeError};
 use jangbu_replica::message::MESSAGE_BYTES_MAX;
 use jangbu_replica::store::{FinalCheckpoint, StoreError, StoredBlock, StreamSide, Tip};
-use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, Snapshot};
+use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, Snapshot};
 
 use super::column::{self, Column, StoredOutcomes, undecodable};
 use super::open::store_error;
@@ -18,6 +18,9 @@ use super::open::store_error;
 /// Largest encoding of a tip or of a final checkpoint, in bytes; both have a few hashes or
 /// signatures.
 const SMALL_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes read at once by [`Reader::scan`].
+const SCAN_READAHEAD_BYTES: usize = 2 * 1024 * 1024;
 
 type Item = (Box<[u8]>, Box<[u8]>);
 
@@ -89,6 +92,17 @@ impl Reader {
         self.iterate(column, IteratorMode::Start)
     }
 
+    /// Everything in a column, read from the tables once and not kept in memory.
+    pub(super) fn scan(
+        &self,
+        column: Column,
+    ) -> impl Iterator<Item = Result<Item, StoreError>> + '_ {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        options.set_readahead_size(SCAN_READAHEAD_BYTES);
+        self.iterate_with(column, options, IteratorMode::Start)
+    }
+
     /// What is at `start` or after it.
     pub(super) fn from<'a>(
         &'a self,
@@ -112,8 +126,17 @@ impl Reader {
         column: Column,
         mode: IteratorMode<'_>,
     ) -> impl Iterator<Item = Result<Item, StoreError>> + use<'a> {
+        self.iterate_with(column, ReadOptions::default(), mode)
+    }
+
+    fn iterate_with<'a>(
+        &'a self,
+        column: Column,
+        options: ReadOptions,
+        mode: IteratorMode<'_>,
+    ) -> impl Iterator<Item = Result<Item, StoreError>> + use<'a> {
         let (missing, found) = match self.family(column) {
-            Ok(family) => (None, Some(self.db.iterator_cf(family, mode))),
+            Ok(family) => (None, Some(self.db.iterator_cf_opt(family, options, mode))),
             Err(error) => (Some(Err(error)), None),
         };
         let found = found
