@@ -53,10 +53,11 @@ pub const COMPANIES: [&str; 3] = ["cml1", "lumina", "vela"];
 /// Nodes of one consortium.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Who founded it.
-    pub consortium: Consortium,
+    // First, so that they end before the directory with their logs is removed.
     /// Its nodes, as [`OPERATORS`] lists their owners.
     pub nodes: Vec<NodeProcess>,
+    /// Who founded it.
+    pub consortium: Consortium,
     _loopback: Loopback,
 }
 
@@ -80,8 +81,8 @@ impl Cluster {
             .map(|(position, name)| NodeProcess::configure(&consortium, name, &loopback, position))
             .collect();
         Self {
-            consortium,
             nodes,
+            consortium,
             _loopback: loopback,
         }
     }
