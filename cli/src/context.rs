@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::error::CliError;
 use crate::output::Output;
+use crate::receipt::Verifier;
 use crate::vault::Vault;
 
 /// Longest passphrase file in bytes.
@@ -30,6 +31,7 @@ pub struct Context {
     config: OnceCell<Config>,
     genesis: OnceCell<Genesis>,
     anchor: OnceCell<TrustAnchor>,
+    verifier: OnceCell<Verifier>,
     client: OnceCell<Client>,
     vault: OnceCell<Vault>,
     passphrase: OnceCell<Passphrase>,
@@ -56,6 +58,7 @@ impl Context {
             config: OnceCell::new(),
             genesis: OnceCell::new(),
             anchor: OnceCell::new(),
+            verifier: OnceCell::new(),
             client: OnceCell::new(),
             vault: OnceCell::new(),
             passphrase: OnceCell::new(),
@@ -98,6 +101,15 @@ impl Context {
         once(&self.anchor, || {
             TrustAnchor::of(self.genesis()?).map_err(CliError::input)
         })
+    }
+
+    /// What verifies receipts.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] as for [`Self::genesis`].
+    pub fn verifier(&self) -> Result<&Verifier, CliError> {
+        once(&self.verifier, || Ok(Verifier::new(self.anchor()?.clone())))
     }
 
     /// The ledger's identity.

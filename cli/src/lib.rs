@@ -29,6 +29,7 @@ pub mod node;
 pub mod output;
 pub mod passport;
 pub mod prove;
+pub mod receipt;
 pub mod share;
 pub mod show;
 pub mod submit;

@@ -58,7 +58,8 @@ fn health(ctx: &Context, client: &Client) -> Result<(), CliError> {
     for node in client.nodes() {
         let reason = match client.ready(node) {
             Ok(ready) => ready.err(),
-            Err(error) => Some(error.message),
+            // The line names the node already.
+            Err(error) => Some(error.message.replace(&format!("{node} "), "")),
         };
         unfit += usize::from(reason.is_some());
         let health = Health {

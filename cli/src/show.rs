@@ -9,7 +9,6 @@ use crate::client::{EnvelopeAnswer, Finality, Side, StatementAnswer, SubjectAnsw
 use crate::context::Context;
 use crate::document::Opening;
 use crate::error::CliError;
-use crate::vault::verified_entry;
 use crate::view::{View, sentence, short, streams, table};
 
 /// Lines of a document that people are shown.
@@ -105,14 +104,14 @@ fn show_statement(ctx: &Context, answer: &StatementAnswer) -> Result<(), CliErro
         None
     };
     let kept = match vault {
-        Some(vault) => vault.receipt(&id, anchor)?,
+        Some(vault) => vault.receipt(&id, ctx.verifier()?)?,
         None => None,
     };
     let verified = match (&kept, answer.status) {
         (Some(_), _) => true,
         (None, Finality::Final) => {
             let receipt = ctx.client()?.receipt(&id)?;
-            verified_entry(&receipt, anchor).map_err(|reason| {
+            ctx.verifier()?.entry_of(&id, &receipt).map_err(|reason| {
                 CliError::unreachable(format!("the node's receipt does not hold: {reason}"))
                     .about(id)
             })?;

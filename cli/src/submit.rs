@@ -135,9 +135,9 @@ fn say(
     report: &mut outcome::Report,
     each: &mut dyn FnMut(&Outcome),
 ) -> Result<Vec<jangbu_ledger::id::EnvelopeId>, CliError> {
-    let (vault, anchor) = (ctx.vault()?, ctx.anchor()?);
+    let (vault, chain, verifier) = (ctx.vault()?, ctx.chain_id()?, ctx.verifier()?);
     for id in ids {
-        if let Some((path, entry)) = vault.receipt(id, anchor)? {
+        if let Some((path, entry)) = vault.receipt(id, verifier)? {
             report.recorded_before(id, &entry, path);
         }
     }
@@ -148,7 +148,7 @@ fn say(
     let settler = Settler::new(ctx, options)?;
     let mut envelopes = Vec::new();
     for (id, bytes) in vault.envelopes()? {
-        let Ok(envelope) = Envelope::decode(&bytes, &anchor.chain_id) else {
+        let Ok(envelope) = Envelope::decode(&bytes, &chain) else {
             continue;
         };
         let concerns_us = envelope.statement_ids().iter().any(|id| report.lacks(id));

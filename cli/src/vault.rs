@@ -15,8 +15,7 @@ mod stream;
 
 use std::path::{Path, PathBuf};
 
-use jangbu_genesis::TrustAnchor;
-use jangbu_ledger::block::{Entry, EntryBody};
+use jangbu_ledger::block::Entry;
 use jangbu_ledger::envelope::{ENVELOPE_BYTES_MAX, Envelope};
 use jangbu_ledger::id::{EnvelopeId, StatementId};
 use jangbu_ledger::json::DOCUMENT_BYTES_MAX;
@@ -24,11 +23,12 @@ use jangbu_ledger::receipt::{RECEIPT_BYTES_MAX, Receipt};
 
 use crate::document::Opening;
 use crate::error::CliError;
+use crate::receipt::Verifier;
 
 pub use store::write_atomic;
 pub use stream::StreamLock;
 
-use store::{read_if_there, sync_directory, write_unless_same};
+use store::read_if_there;
 
 /// Openings hold a document and little else; escapes may make the file longer than its source.
 const OPENING_BYTES_MAX: u64 = 4 * DOCUMENT_BYTES_MAX as u64;
@@ -63,17 +63,13 @@ impl Vault {
         &self,
         openings: impl IntoIterator<Item = (&'a StatementId, &'a Opening)>,
     ) -> Result<(), CliError> {
-        let mut written = false;
+        let mut files = Vec::new();
         for (id, opening) in openings {
-            let path = self.opening_path(id);
             let mut text = serde_json::to_vec_pretty(opening).map_err(CliError::internal)?;
             text.push(b'\n');
-            written |= write_unless_same(&path, &text)?;
+            files.push((self.opening_path(id), text));
         }
-        if written {
-            sync_directory(&self.directory.join("documents"))?;
-        }
-        Ok(())
+        store::write_all(&self.directory.join("documents"), &files)
     }
 
     /// What opens a statement, if the vault has it.
@@ -112,7 +108,7 @@ impl Vault {
     pub fn receipt(
         &self,
         id: &StatementId,
-        anchor: &TrustAnchor,
+        verifier: &Verifier,
     ) -> Result<Option<(PathBuf, Entry)>, CliError> {
         let path = self.receipt_path(id);
         let Some(bytes) = read_if_there(&path, RECEIPT_BYTES_MAX as u64)? else {
@@ -120,13 +116,7 @@ impl Vault {
         };
         let entry = Receipt::parse(&bytes)
             .ok()
-            .and_then(|receipt| verified_entry(&receipt, anchor).ok())
-            .filter(|entry| match &entry.body {
-                EntryBody::Statement(recorded) => {
-                    recorded.statement.id(&anchor.chain_id, &recorded.member) == *id
-                }
-                EntryBody::Seal(_) => false,
-            });
+            .and_then(|receipt| verifier.entry_of(id, &receipt).ok());
         Ok(entry.map(|entry| (path, entry)))
     }
 
@@ -195,23 +185,4 @@ impl Vault {
     pub fn envelope_path(&self, id: &EnvelopeId) -> PathBuf {
         self.directory.join("envelopes").join(format!("{id}.bin"))
     }
-}
-
-/// Verifies a receipt with what the genesis file says, and reads its entry.
-///
-/// # Errors
-///
-/// What does not hold, in words.
-pub fn verified_entry(receipt: &Receipt, anchor: &TrustAnchor) -> Result<Entry, String> {
-    let verified = receipt
-        .verify(&anchor.origin, &anchor.witnesses, anchor.quorum)
-        .map_err(|error| error.to_string())?;
-    let entry = Entry::decode(&verified.entry).map_err(|error| error.to_string())?;
-    if entry.sequence.0 != verified.index {
-        return Err(format!(
-            "the entry names position {}, its place in the log is {}",
-            entry.sequence, verified.index
-        ));
-    }
-    Ok(entry)
 }

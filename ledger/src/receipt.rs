@@ -175,14 +175,25 @@ impl Receipt {
         quorum: usize,
     ) -> Result<VerifiedReceipt, ReceiptError> {
         let verified = verify_quorum_of(&self.checkpoint, origin, witnesses, quorum)?;
-        let (size, root) = (verified.checkpoint.size, &verified.checkpoint.root);
-        verify_inclusion(&leaf_hash(&self.entry), self.index, size, &self.path, root)?;
+        self.verify_path(&verified)?;
         let (index, entry) = (self.index, self.entry.clone());
         Ok(VerifiedReceipt {
             checkpoint: verified,
             index,
             entry,
         })
+    }
+
+    /// Checks the path alone, against a checkpoint that was verified before: receipts made
+    /// together share theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiptError::Path`] if the entry is not at its index of that checkpoint's log.
+    pub fn verify_path(&self, verified: &FinalCheckpoint) -> Result<(), ReceiptError> {
+        let (size, root) = (verified.checkpoint.size, &verified.checkpoint.root);
+        let leaf = leaf_hash(&self.entry);
+        Ok(verify_inclusion(&leaf, self.index, size, &self.path, root)?)
     }
 }
 

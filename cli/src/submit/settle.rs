@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jangbu_genesis::TrustAnchor;
-use jangbu_ledger::block::{Entry, EntryBody};
+use jangbu_ledger::block::Entry;
 use jangbu_ledger::envelope::Envelope;
 use jangbu_ledger::id::{EnvelopeId, StatementId};
 use jangbu_ledger::receipt::Receipt;
@@ -13,10 +12,13 @@ use jangbu_ledger::receipt::Receipt;
 use super::SubmitOptions;
 use super::outcome::{Outcome, Status};
 use super::pack::now_ms;
-use crate::client::{Client, EnvelopeAnswer, Finality, OutcomeAnswer, Sent, Wait, printable};
+use crate::client::{
+    Client, EnvelopeAnswer, Finality, OutcomeAnswer, Sent, Wait, printable, recorded,
+};
 use crate::context::Context;
 use crate::error::{CliError, Code};
-use crate::vault::{Vault, verified_entry};
+use crate::receipt::Verifier;
+use crate::vault::Vault;
 
 /// How long to ask around after an envelope that was sent and not answered.
 const LOST_ASK_MAX: Duration = Duration::from_secs(5);
@@ -29,7 +31,7 @@ const FORGET_AFTER_MS: u64 = 24 * 60 * 60 * 1000;
 pub(super) struct Settler<'a> {
     client: &'a Client,
     vault: &'a Vault,
-    anchor: &'a TrustAnchor,
+    verifier: &'a Verifier,
     options: &'a SubmitOptions,
 }
 
@@ -38,7 +40,7 @@ impl<'a> Settler<'a> {
         Ok(Self {
             client: ctx.client()?,
             vault: ctx.vault()?,
-            anchor: ctx.anchor()?,
+            verifier: ctx.verifier()?,
             options,
         })
     }
@@ -194,7 +196,7 @@ impl<'a> Settler<'a> {
             let statement = answer.statement_id;
             outcomes.push(match verified.remove(&statement) {
                 Some((receipt, entry)) => {
-                    let path = match self.vault.receipt(&statement, self.anchor)? {
+                    let path = match self.vault.receipt(&statement, self.verifier)? {
                         Some((path, _)) => path,
                         None => self.vault.keep_receipt(&statement, &receipt)?,
                     };
@@ -216,15 +218,12 @@ impl<'a> Settler<'a> {
     fn check(&self, id: &EnvelopeId, answer: &OutcomeAnswer) -> Result<(Receipt, Entry), String> {
         let text = answer.receipt.as_deref().ok_or("there is no receipt")?;
         let receipt = Receipt::parse(text.as_bytes()).map_err(|error| error.to_string())?;
-        let entry = verified_entry(&receipt, self.anchor)
+        let entry = self
+            .verifier
+            .entry_of(&answer.statement_id, &receipt)
             .map_err(|reason| format!("the receipt does not hold: {reason}"))?;
-        let EntryBody::Statement(said) = &entry.body else {
-            return Err("the receipt is of a seal".into());
-        };
-        if said.statement.id(&self.anchor.chain_id, &said.member) != answer.statement_id {
-            return Err("the receipt is of another statement".into());
-        }
-        if !answer.duplicate && said.envelope_id != *id {
+        let of_this = recorded(&entry).is_some_and(|said| said.envelope_id == *id);
+        if !answer.duplicate && !of_this {
             return Err("the receipt is of another envelope".into());
         }
         Ok((receipt, entry))

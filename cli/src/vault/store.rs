@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::error::CliError;
 
 /// Most files of one directory that are looked at.
 const FILES_MAX: usize = 1_000_000;
+/// Files that are written at the same time.
+const WRITERS: usize = 16;
 
 /// Replaces a file: whole, readable by its owner only, on the disk when this returns.
 ///
@@ -24,9 +27,38 @@ pub(super) fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), CliError> 
     write(path, bytes, false).map_err(|error| CliError::io(path, &error))
 }
 
-/// Writes a file unless it has these bytes already; says whether it wrote. Its name is on the
-/// disk after [`sync_directory`].
-pub(super) fn write_unless_same(path: &Path, bytes: &[u8]) -> Result<bool, CliError> {
+/// Writes files of one directory, those that have these bytes already excepted; on the disk when
+/// this returns.
+///
+/// Many at a time: each waits for the disk, and a disk takes many writes in the time of one.
+pub(super) fn write_all(directory: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<(), CliError> {
+    let share = files.len().div_ceil(WRITERS).max(1);
+    let written = thread::scope(|scope| {
+        let writers: Vec<_> = files
+            .chunks(share)
+            .map(|files| {
+                scope.spawn(move || {
+                    files.iter().try_fold(false, |written, (path, bytes)| {
+                        Ok::<bool, CliError>(write_unless_same(path, bytes)? || written)
+                    })
+                })
+            })
+            .collect();
+        writers.into_iter().try_fold(false, |written, writer| {
+            let result = writer
+                .join()
+                .unwrap_or_else(|_| Err(CliError::internal("a writer of the vault stopped")));
+            Ok::<bool, CliError>(result? || written)
+        })
+    })?;
+    if written {
+        sync_directory(directory)?;
+    }
+    Ok(())
+}
+
+/// Writes a file unless it has these bytes already; says whether it wrote.
+fn write_unless_same(path: &Path, bytes: &[u8]) -> Result<bool, CliError> {
     if read_if_there(path, bytes.len() as u64).is_ok_and(|there| there.as_deref() == Some(bytes)) {
         return Ok(false);
     }
@@ -35,7 +67,7 @@ pub(super) fn write_unless_same(path: &Path, bytes: &[u8]) -> Result<bool, CliEr
 }
 
 /// Puts a directory's names on the disk.
-pub(super) fn sync_directory(directory: &Path) -> Result<(), CliError> {
+fn sync_directory(directory: &Path) -> Result<(), CliError> {
     fs::File::open(directory)
         .and_then(|open| open.sync_all())
         .map_err(|error| CliError::io(directory, &error))
@@ -135,5 +167,24 @@ mod tests {
         assert!(!write_unless_same(&path, b"x").unwrap());
         assert!(write_unless_same(&path, b"yy").unwrap());
         assert!(write_unless_same(&path, b"z").unwrap());
+    }
+
+    #[test]
+    fn many_files_are_all_written_and_a_failure_of_one_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().join("d");
+        let mut files: Vec<(PathBuf, Vec<u8>)> = (0..100)
+            .map(|n| (inside.join(n.to_string()), n.to_string().into_bytes()))
+            .collect();
+        write_all(&inside, &files).unwrap();
+        write_all(&inside, &[]).unwrap();
+        for (path, bytes) in &files {
+            assert_eq!(fs::read(path).unwrap(), *bytes);
+        }
+        fs::create_dir(inside.join("x")).unwrap();
+        fs::write(inside.join("x/y"), b"").unwrap();
+        files.push((inside.join("x"), Vec::new()));
+        let error = write_all(&inside, &files).unwrap_err();
+        assert!(error.message.contains("/x"), "{error}");
     }
 }
