@@ -1,5 +1,6 @@
 //! What an offline verifier takes from the genesis file, and nothing else.
 
+use jangbu_ledger::bundle::{Anchor, KnownMember};
 use jangbu_ledger::checkpoint::Witness;
 use jangbu_ledger::id::{ChainId, KeyId, MemberId};
 use jangbu_ledger::note::KeyName;
@@ -21,10 +22,32 @@ pub struct TrustAnchor {
     pub quorum: usize,
     /// Every node's log key, in the same order.
     pub log_keys: Vec<PublicKey>,
+    validators_hash: jangbu_ledger::id::Digest,
     members: Vec<Member>,
 }
 
 impl TrustAnchor {
+    /// What a verifier of bundles and receipts needs.
+    #[must_use]
+    pub fn verifier(&self) -> Anchor {
+        let known = |member: &Member| KnownMember {
+            name: member.name.clone(),
+            keys: vec![member.keys.attestor, member.keys.admin],
+        };
+        Anchor {
+            chain_id: self.chain_id,
+            origin: self.origin.clone(),
+            witnesses: self.witnesses.clone(),
+            quorum: self.quorum,
+            validators_hash: self.validators_hash,
+            members: self
+                .members
+                .iter()
+                .map(|member| (member.id(), known(member)))
+                .collect(),
+        }
+    }
+
     /// The anchor of a checked genesis.
     ///
     /// # Errors
@@ -56,6 +79,7 @@ impl TrustAnchor {
             quorum: validators.len() * 2 / 3 + 1,
             witnesses,
             log_keys: validators.iter().map(|(_, keys)| keys.log).collect(),
+            validators_hash: content.founding().validators.hash(),
             members: content.members.clone(),
         })
     }

@@ -12,6 +12,8 @@
 //!
 //! Source: `docs/format.md`, section 9.
 
+mod opening;
+
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
@@ -22,6 +24,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::hash::Domain;
 use crate::id::{Digest, SubjectId};
 use crate::json::{self, JsonError};
+
+pub use opening::{Disclosure, DisclosureError, Opening};
 
 /// BLAKE3, keyed, 32 bytes.
 pub const ALGORITHM_BLAKE3_KEYED: u8 = 1;
@@ -88,6 +92,11 @@ impl DocumentKey {
         Commitment::keyed(Self::FILE.keyed(&self.0, bytes))
     }
 
+    /// The salt of the commitment itself.
+    fn document_salt(&self) -> [u8; 32] {
+        self.salt("", "")
+    }
+
     fn salt(&self, section: &str, pointer: &str) -> [u8; 32] {
         Self::SALT.keyed(&self.0, &crate::codec::encode(&(section, pointer)))
     }
@@ -112,6 +121,7 @@ pub struct Document<'a> {
 
 /// One disclosed field with what checks it against a section's root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FieldProof {
     /// Its section.
     pub section: String,
@@ -147,21 +157,26 @@ impl Document<'_> {
     ///
     /// [`JsonError`] if a value cannot be made canonical or a section has too many fields.
     pub fn commit(&self, key: &DocumentKey) -> Result<Commitment, JsonError> {
-        let mut roots = Vec::new();
-        for (name, value) in &self.sections {
-            roots.push(((*name).to_owned(), self.root(key, name, value)?));
-        }
-        Ok(self.commit_roots(key, &roots))
+        Ok(self.commit_roots(key, &self.roots(key)?))
     }
 
     /// The commitment over given section roots, sorted by name.
     #[must_use]
     pub fn commit_roots(&self, key: &DocumentKey, roots: &[(String, Digest)]) -> Commitment {
-        let bound =
-            crate::codec::encode(&(self.subject, self.version, self.schema, roots.to_vec()));
-        // Blinded by a salt of its own, so that roots can be shown without the document key.
-        let salt = key.salt("", "");
-        Commitment::keyed(DOCUMENT.keyed(&salt, &bound))
+        let salt = key.document_salt();
+        commit_roots(&salt, self.subject, self.version, self.schema, roots)
+    }
+
+    /// The roots of the sections, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub fn roots(&self, key: &DocumentKey) -> Result<Vec<(String, Digest)>, JsonError> {
+        self.sections
+            .iter()
+            .map(|(name, value)| Ok(((*name).to_owned(), self.root(key, name, value)?)))
+            .collect()
     }
 
     /// Discloses one field.
@@ -238,6 +253,19 @@ impl FieldProof {
         }
         Some(Digest(hash))
     }
+}
+
+/// A document's commitment, blinded by a salt of its own, so that the roots can be shown without
+/// the document's key.
+fn commit_roots(
+    salt: &[u8; 32],
+    subject: SubjectId,
+    version: u32,
+    schema: Digest,
+    roots: &[(String, Digest)],
+) -> Commitment {
+    let bound = crate::codec::encode(&(subject, version, schema, roots.to_vec()));
+    Commitment::keyed(DOCUMENT.keyed(salt, &bound))
 }
 
 /// All scalar fields by pointer; empty arrays and objects count as fields.

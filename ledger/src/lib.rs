@@ -4,6 +4,7 @@
 //! file can check everything a ledger claims.
 
 pub mod block;
+pub mod bundle;
 pub mod checkpoint;
 pub mod codec;
 pub mod commitment;

@@ -111,6 +111,15 @@ pub struct SubjectRecord {
     pub components: u32,
 }
 
+/// Which of a subject's two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StreamSide {
+    /// What the owner says.
+    Open,
+    /// What others say.
+    Claims,
+}
+
 /// How many statements a stream has, and a hash chain over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct StreamRecord {

@@ -27,28 +27,28 @@ pub const REFUSALS: ListTree = ListTree {
     node: Domain::new("jangbu/refusals-node/v1"),
 };
 
-impl ListTree {
-    /// The root over `leaves`; for none, the leaf domain's hash of no bytes with its count 0.
-    pub fn root<'a>(self, leaves: impl IntoIterator<Item = &'a [u8]>) -> Digest {
-        let hashes: Vec<[u8; 32]> = leaves
-            .into_iter()
-            .map(|bytes| self.leaf.hash(bytes))
-            .collect();
-        if hashes.is_empty() {
-            return Digest(self.node.hash(b""));
-        }
-        Digest(self.subtree(&hashes))
+/// A list whose leaves were hashed once, for its root and any number of paths.
+#[derive(Debug, Clone)]
+pub struct HashedList {
+    tree: ListTree,
+    hashes: Vec<[u8; 32]>,
+}
+
+impl HashedList {
+    /// The root; for an empty list, the node domain's hash of no bytes.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        Digest(self.tree.subtree(&self.hashes))
     }
 
     /// Sibling hashes from leaf `index` up to the root, lowest first; `None` if out of range.
     #[must_use]
-    pub fn path(self, leaves: &[Vec<u8>], index: usize) -> Option<Vec<Digest>> {
-        if index >= leaves.len() {
+    pub fn path(&self, index: usize) -> Option<Vec<Digest>> {
+        if index >= self.hashes.len() {
             return None;
         }
-        let hashes: Vec<[u8; 32]> = leaves.iter().map(|bytes| self.leaf.hash(bytes)).collect();
         let mut path = Vec::new();
-        let (mut from, mut to) = (0, hashes.len());
+        let (mut from, mut to) = (0, self.hashes.len());
         while to - from > 1 {
             let split = from + split_point(to - from);
             let (inner, outer) = if index < split {
@@ -56,11 +56,30 @@ impl ListTree {
             } else {
                 (split..to, from..split)
             };
-            path.push(Digest(self.subtree(&hashes[outer])));
+            path.push(Digest(self.tree.subtree(&self.hashes[outer])));
             (from, to) = (inner.start, inner.end);
         }
         path.reverse();
         Some(path)
+    }
+}
+
+impl ListTree {
+    /// Hashes the leaves of a list.
+    #[must_use]
+    pub fn hash<'a>(self, leaves: impl IntoIterator<Item = &'a [u8]>) -> HashedList {
+        HashedList {
+            tree: self,
+            hashes: leaves
+                .into_iter()
+                .map(|bytes| self.leaf.hash(bytes))
+                .collect(),
+        }
+    }
+
+    /// The root over `leaves`; see [`HashedList::root`].
+    pub fn root<'a>(self, leaves: impl IntoIterator<Item = &'a [u8]>) -> Digest {
+        self.hash(leaves).root()
     }
 
     /// Whether `leaf` is at `index` of the `count` leaves under `root`.
@@ -131,15 +150,16 @@ mod tests {
     fn every_path_verifies_and_no_other_leaf_does() {
         for count in 1..=33usize {
             let leaves: Vec<Vec<u8>> = (0..count).map(|i| i.to_be_bytes().to_vec()).collect();
-            let root = STATEMENTS.root(leaves.iter().map(Vec::as_slice));
+            let list = STATEMENTS.hash(leaves.iter().map(Vec::as_slice));
+            let root = list.root();
             for index in 0..count {
-                let path = STATEMENTS.path(&leaves, index).unwrap();
+                let path = list.path(index).unwrap();
                 assert!(STATEMENTS.verify(&leaves[index], index, count, &path, &root));
                 assert!(!STATEMENTS.verify(b"other", index, count, &path, &root));
                 assert!(!STATEMENTS.verify(&leaves[index], index + 1, count, &path, &root));
                 assert!(!ENVELOPES.verify(&leaves[index], index, count, &path, &root));
             }
-            assert_eq!(STATEMENTS.path(&leaves, count), None);
+            assert_eq!(list.path(count), None);
         }
     }
 }

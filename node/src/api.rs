@@ -18,6 +18,7 @@ mod limits;
 mod log;
 mod params;
 mod problem;
+mod proofs;
 mod server;
 mod statements;
 mod subjects;
@@ -106,6 +107,10 @@ fn router(node: Arc<Node>) -> Router {
         .route("/v1/slots", get(subjects::slot))
         .route("/v1/entries", get(entries::list))
         .route("/v1/trace", get(trace::trace))
+        .route("/v1/proofs/statement/{id}", get(proofs::statement))
+        .route("/v1/proofs/subject", get(proofs::subject))
+        .route("/v1/proofs/slot", get(proofs::slot))
+        .route("/v1/proofs/trace", get(proofs::trace))
         .route("/v1/tlog-policy", get(log::policy))
         .route("/checkpoint", get(log::checkpoint))
         .route("/tile/{*path}", get(log::tile))

@@ -19,6 +19,7 @@ mod column;
 mod open;
 mod prune;
 mod reader;
+mod source;
 #[cfg(test)]
 mod tests;
 

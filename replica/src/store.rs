@@ -16,6 +16,7 @@ use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::id::{BlockId, EnvelopeId, Height, Sequence, StatementId, SubjectId, TimeMs};
 use jangbu_ledger::merkle::{Frontier, NodeHash};
 use jangbu_ledger::state::StateReader;
+pub use jangbu_ledger::state::StreamSide;
 use jangbu_ledger::state_tree::{StateKey, StateNodes};
 
 /// Why the store failed. Always fatal for the replica: it stops and signs nothing more.
@@ -53,15 +54,6 @@ pub struct StoredBlock {
     pub block: Block,
     /// The votes that decided it; `None` only for the genesis block.
     pub certificate: Option<CommitCertificate>,
-}
-
-/// Which of a subject's two streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StreamSide {
-    /// What the owner says.
-    Open,
-    /// What others say.
-    Claims,
 }
 
 /// What must be on disk before the next message leaves.

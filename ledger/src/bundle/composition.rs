@@ -1,0 +1,149 @@
+//! What a product is made of, with every part's statements complete: nothing left out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::Serialize;
+
+use super::evidence::Evidence;
+use super::subject::Complete;
+use super::{Failure, SubjectReport};
+use crate::id::{MemberId, Sequence, StatementId};
+use crate::identifier::Identifier;
+use crate::state::{LinkRecord, key};
+use crate::statement::{Basis, Kind, Quantity};
+
+/// A component tree, nearest things first. A thing that is in two products appears once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Composition {
+    /// The product.
+    pub root: Identifier,
+    /// It and everything below it.
+    pub parts: Vec<Part>,
+    /// Who is in whom.
+    pub edges: Vec<Edge>,
+    /// Parts whose own components were not followed, because a depth was given.
+    pub not_followed: Vec<Identifier>,
+}
+
+/// A product or component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// How far below the root, at the least.
+    pub depth: u32,
+    /// What is recorded about it.
+    #[serde(flatten)]
+    pub subject: SubjectReport,
+}
+
+/// A component link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Edge {
+    /// The product.
+    pub parent: Identifier,
+    /// The component.
+    pub child: Identifier,
+    /// The statement that asserts it.
+    pub statement_id: StatementId,
+    /// Where it is.
+    pub sequence: Sequence,
+    /// Built or planned.
+    pub basis: Basis,
+    /// How much, when stated.
+    pub quantity: Option<Quantity>,
+    /// Who asserts it.
+    pub asserted_by: MemberId,
+    /// The asserter's name.
+    pub asserted_by_name: String,
+    /// The component's company, once it agreed.
+    pub confirmed_by: Option<MemberId>,
+    /// The confirmer's name.
+    pub confirmed_by_name: Option<String>,
+}
+
+/// Walks down from `root` through complete subjects; says which subjects it visited.
+pub(super) fn verify(
+    evidence: &mut Evidence<'_>,
+    subjects: &BTreeMap<Identifier, Complete>,
+    root: &Identifier,
+    depth_max: Option<u32>,
+) -> Result<Composition, Failure> {
+    let mut composition = Composition {
+        root: root.clone(),
+        parts: Vec::new(),
+        edges: Vec::new(),
+        not_followed: Vec::new(),
+    };
+    let mut seen = BTreeSet::from([root.clone()]);
+    let mut open = VecDeque::from([(root.clone(), 0u32)]);
+    while let Some((identifier, depth)) = open.pop_front() {
+        let Some(complete) = subjects.get(&identifier) else {
+            return Err(Failure::Missing(format!(
+                "the bundle does not list the statements about {identifier}"
+            )));
+        };
+        composition.parts.push(Part {
+            depth,
+            subject: complete.report.clone(),
+        });
+        let links = links_of(evidence, &identifier, complete)?;
+        if depth_max.is_some_and(|max| depth >= max) {
+            if !links.is_empty() {
+                composition.not_followed.push(identifier);
+            }
+            continue;
+        }
+        for edge in links {
+            if seen.insert(edge.child.clone()) {
+                open.push_back((edge.child.clone(), depth.saturating_add(1)));
+            }
+            composition.edges.push(edge);
+        }
+    }
+    Ok(composition)
+}
+
+fn links_of(
+    evidence: &mut Evidence<'_>,
+    parent: &Identifier,
+    complete: &Complete,
+) -> Result<Vec<Edge>, Failure> {
+    let mut edges = Vec::new();
+    for sequence in &complete.open {
+        let proved = evidence.entry(*sequence)?;
+        let Kind::ComponentLinked {
+            child,
+            basis,
+            quantity,
+        } = &proved.recorded.statement.kind
+        else {
+            continue;
+        };
+        let (id, member) = (proved.id, proved.recorded.member);
+        let (child, basis, quantity) = (child.clone(), *basis, quantity.clone());
+        let what = format!("the component link of entry {sequence}");
+        let fault = |reason: &str| Failure::Claim {
+            claim: format!("{child} is in {parent}"),
+            reason: reason.into(),
+        };
+        let record: LinkRecord = evidence
+            .record(&key::link(&id), &what)?
+            .ok_or_else(|| fault("the state has no such link"))?;
+        if record.parent != parent.subject_id() || record.child != child.subject_id() {
+            return Err(fault("the state's link is of other things"));
+        }
+        let name = |member: &MemberId| evidence.anchor.name(member);
+        edges.push(Edge {
+            parent: parent.clone(),
+            child,
+            statement_id: id,
+            sequence: *sequence,
+            basis,
+            quantity,
+            asserted_by: member,
+            asserted_by_name: name(&member),
+            confirmed_by_name: record.confirmed_by.as_ref().map(name),
+            confirmed_by: record.confirmed_by,
+        });
+    }
+    Ok(edges)
+}

@@ -1,0 +1,550 @@
+//! Verifying a bundle, or a receipt, against the genesis file: pure, whole, and saying what it
+//! leaves out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence::{Evidence, Proved, statement_entry};
+use super::subject::{self, Complete};
+use super::{
+    Anchor, Bundle, CheckpointReport, Claim, Cosigner, DocumentItem, Failure, Finding,
+    OpenedDocument, Report, Shown, StatementReport, composition,
+};
+use crate::block::{Entry, EntryBody, RecordedStatement};
+use crate::checkpoint::FinalCheckpoint;
+use crate::commitment::{Disclosure, Opening, schema_digest};
+use crate::identifier::Identifier;
+use crate::receipt::Receipt;
+use crate::state::{SlotRecord, key};
+use crate::statement::{Kind, Stream};
+
+/// What no proof can show.
+const NOT_TRUTH: &str =
+    "whether what the statements say is true: the ledger shows who said what, and when";
+const NOT_LATER: &str = "anything recorded after the checkpoint";
+const NOT_OUTSIDE: &str = "whether outside witnesses saw the same log: only the validators of the genesis file were asked for";
+
+/// Verifies all of a bundle.
+///
+/// # Errors
+///
+/// [`Failure`], the first found; [`Failure::verdict`] says what it means.
+pub fn verify(bundle: &Bundle, anchor: &Anchor) -> Result<Report, Failure> {
+    let mut evidence = Evidence::gather(bundle, anchor)?;
+    let mut subjects: BTreeMap<Identifier, Complete> = BTreeMap::new();
+    for item in &bundle.subjects {
+        if let Some((last, _)) = subjects.last_key_value()
+            && *last >= item.identifier
+        {
+            return Err(Failure::Order(format!(
+                "the subject {} stands twice or in the wrong place",
+                item.identifier
+            )));
+        }
+        let complete = subject::verify(&mut evidence, item)?;
+        subjects.insert(item.identifier.clone(), complete);
+    }
+    let mut subjects_used = BTreeSet::new();
+    let mut findings = Vec::with_capacity(bundle.claims.len());
+    for claim in &bundle.claims {
+        findings.push(derive(&mut evidence, &subjects, &mut subjects_used, claim)?);
+    }
+    if findings.is_empty() {
+        return Err(Failure::Order("it claims nothing".into()));
+    }
+    if let Some(unused) = subjects.keys().find(|at| !subjects_used.contains(at)) {
+        return Err(Failure::Order(format!(
+            "no claim uses the subject {unused}"
+        )));
+    }
+    let documents = bundle
+        .documents
+        .iter()
+        .map(|item| open(&mut evidence, item))
+        .collect::<Result<Vec<_>, _>>()?;
+    evidence.check_all_used()?;
+    Ok(report(&evidence, findings, documents))
+}
+
+/// Verifies a receipt: one entry in a final log. Its author's signature is not in it.
+///
+/// # Errors
+///
+/// [`Failure`], the first found; [`Failure::verdict`] says what it means.
+pub fn verify_receipt(receipt: &Receipt, anchor: &Anchor) -> Result<Report, Failure> {
+    let verified = receipt
+        .verify(&anchor.origin, &anchor.witnesses, anchor.quorum)
+        .map_err(Failure::Receipt)?;
+    let entry = Entry::decode(&verified.entry).map_err(|error| Failure::NoEntry {
+        index: 0,
+        reason: error.to_string(),
+    })?;
+    if entry.sequence.0 != verified.index {
+        return Err(Failure::Entry {
+            sequence: entry.sequence,
+            reason: format!("it stands at position {}", verified.index),
+        });
+    }
+    let mut report = Report {
+        chain_id: anchor.chain_id,
+        checkpoint: checkpoint(&verified.checkpoint, anchor),
+        statements: Vec::new(),
+        findings: Vec::new(),
+        documents: Vec::new(),
+        checked: vec![
+            quorum_checked(&verified.checkpoint, anchor),
+            "the entry is in that log, at the position it names (RFC 6962 inclusion proof)".into(),
+        ],
+        not_checked: vec![NOT_TRUTH.into()],
+    };
+    match entry.body {
+        EntryBody::Statement(_) => {
+            let (entry, recorded) = statement_entry(0, &verified.entry)?;
+            let id = recorded.statement.id(&anchor.chain_id, &recorded.member);
+            report.findings.push(Finding::Recorded {
+                statement: id,
+                sequence: entry.sequence,
+            });
+            report.not_checked.push(
+                "the author's own signature: a receipt does not carry it, the validators checked \
+                 it (a bundle does: `jangbu prove statement`)"
+                    .into(),
+            );
+            report.not_checked.push(document_unchecked(&recorded));
+            report.statements.push(StatementReport {
+                sequence: entry.sequence,
+                height: entry.height,
+                time_ms: entry.time_ms,
+                statement_id: id,
+                member_name: anchor.name(&recorded.member),
+                member: recorded.member,
+                key_id: recorded.key_id,
+                signature_checked: false,
+                statement: recorded.statement,
+            });
+        }
+        EntryBody::Seal(header) => {
+            if header.chain_id != anchor.chain_id {
+                return Err(Failure::Seal("it is of another ledger".into()));
+            }
+        }
+    }
+    report
+        .not_checked
+        .extend([NOT_LATER.into(), NOT_OUTSIDE.into()]);
+    Ok(report)
+}
+
+/// Checks a document that the verifier brings along against the statement it was said in.
+///
+/// # Errors
+///
+/// [`Failure::Document`] if it is another document, [`Failure::Missing`] if no statement of the
+/// report commits to it.
+pub fn check_opening(report: &mut Report, opening: &Opening) -> Result<(), Failure> {
+    let commitment = opening.commitment().map_err(|error| {
+        Failure::Missing(format!("the document cannot be made canonical: {error}"))
+    })?;
+    let found = report
+        .statements
+        .iter()
+        .find(|shown| shown.statement.commitment == commitment);
+    let Some(shown) = found else {
+        // One that names the same subject is what the document pretends to be.
+        let meant = report
+            .statements
+            .iter()
+            .find(|shown| names(&shown.statement, &opening.subject));
+        return Err(match meant {
+            Some(shown) => Failure::Document {
+                sequence: shown.sequence,
+                reason: format!(
+                    "no statement about {} that is shown commits to it",
+                    opening.subject
+                ),
+            },
+            None => Failure::Missing(format!("no statement about {} is shown", opening.subject)),
+        });
+    };
+    let sequence = shown.sequence;
+    fits(
+        &shown.statement,
+        &opening.subject,
+        opening.version,
+        &opening.schema,
+    )
+    .map_err(|reason| Failure::Document { sequence, reason })?;
+    report.documents.push(OpenedDocument {
+        sequence,
+        subject: opening.subject.clone(),
+        version: opening.version,
+        schema: opening.schema.clone(),
+        content: serde_json::json!(opening.sections),
+    });
+    let (statements, documents) = (&report.statements, &report.documents);
+    let list = unopened(
+        statements
+            .iter()
+            .map(|shown| (shown.sequence, &shown.statement)),
+        documents,
+    );
+    report
+        .not_checked
+        .retain(|line| !line.starts_with(DOCUMENTS));
+    report.not_checked.extend(list);
+    Ok(())
+}
+
+fn derive(
+    evidence: &mut Evidence<'_>,
+    subjects: &BTreeMap<Identifier, Complete>,
+    used: &mut BTreeSet<Identifier>,
+    claim: &Claim,
+) -> Result<Finding, Failure> {
+    let mut listed = |identifier: &Identifier| {
+        used.insert(identifier.clone());
+        subjects.get(identifier).ok_or_else(|| {
+            Failure::Missing(format!(
+                "the bundle does not list the statements about {identifier}"
+            ))
+        })
+    };
+    match claim {
+        Claim::Recorded {
+            statement,
+            sequence,
+        } => {
+            let proved = evidence.entry(*sequence)?;
+            if proved.id != *statement {
+                return Err(Failure::Claim {
+                    claim: format!("entry {sequence} is the statement {statement}"),
+                    reason: format!("it is the statement {}", proved.id),
+                });
+            }
+            Ok(Finding::Recorded {
+                statement: *statement,
+                sequence: *sequence,
+            })
+        }
+        Claim::Complete { identifier } => {
+            let report = listed(identifier)?.report.clone();
+            if report.known {
+                Ok(Finding::Complete(report))
+            } else {
+                Err(Failure::Claim {
+                    claim: format!("all statements about {identifier} are shown"),
+                    reason: "nothing is recorded about it".into(),
+                })
+            }
+        }
+        Claim::Absent { identifier } => {
+            if listed(identifier)?.report.known {
+                return Err(Failure::Claim {
+                    claim: format!("nothing is recorded about {identifier}"),
+                    reason: "the state knows it".into(),
+                });
+            }
+            Ok(Finding::Absent {
+                identifier: identifier.clone(),
+            })
+        }
+        Claim::SlotEmpty { member, slot } => {
+            let what = format!("the slot {slot}");
+            let record: Option<SlotRecord> = evidence.record(&key::slot(member, slot), &what)?;
+            if let Some(SlotRecord { sequence }) = record {
+                return Err(Failure::Claim {
+                    claim: format!("{what} is empty"),
+                    reason: format!("entry {sequence} is in it"),
+                });
+            }
+            Ok(Finding::SlotEmpty {
+                member: *member,
+                member_name: evidence.anchor.name(member),
+                slot: *slot,
+            })
+        }
+        Claim::SlotUsed {
+            member,
+            slot,
+            sequence,
+        } => {
+            let what = format!("the slot {slot}");
+            let fault = |reason: &str| Failure::Claim {
+                claim: format!("entry {sequence} is in {what}"),
+                reason: reason.into(),
+            };
+            let record: Option<SlotRecord> = evidence.record(&key::slot(member, slot), &what)?;
+            if record.map(|record| record.sequence) != Some(*sequence) {
+                return Err(fault("the state says otherwise"));
+            }
+            let proved = evidence.entry(*sequence)?;
+            let sealed = Stream::Sealed(*slot);
+            if proved.recorded.member != *member
+                || !proved.recorded.statement.streams.contains(&sealed)
+            {
+                return Err(fault("the statement is of another member or slot"));
+            }
+            Ok(Finding::SlotUsed {
+                member: *member,
+                member_name: evidence.anchor.name(member),
+                slot: *slot,
+                sequence: *sequence,
+            })
+        }
+        Claim::Composition { root, depth } => {
+            let composition = composition::verify(evidence, subjects, root, *depth)?;
+            for part in &composition.parts {
+                used.insert(part.subject.identifier.clone());
+            }
+            Ok(Finding::Composition(composition))
+        }
+    }
+}
+
+/// Checks a shown document against its statement's commitment.
+fn open(evidence: &mut Evidence<'_>, item: &DocumentItem) -> Result<OpenedDocument, Failure> {
+    let sequence = item.sequence;
+    let fault = |reason: String| Failure::Document { sequence, reason };
+    let statement = &evidence.entry(sequence)?.recorded.statement;
+    let (subject, version, schema, content) = match &item.shown {
+        Shown::Whole(opening) => {
+            let commitment = opening
+                .commitment()
+                .map_err(|error| fault(error.to_string()))?;
+            if commitment != statement.commitment {
+                return Err(fault(
+                    "it leads to another commitment than the statement's".into(),
+                ));
+            }
+            let Opening {
+                subject,
+                version,
+                schema,
+                sections,
+                ..
+            } = opening.as_ref();
+            (subject, version, schema, serde_json::json!(sections))
+        }
+        Shown::Fields(disclosure) => {
+            disclosure
+                .verify(&statement.commitment)
+                .map_err(|error| fault(error.to_string()))?;
+            let Disclosure {
+                subject,
+                version,
+                schema,
+                fields,
+                ..
+            } = disclosure.as_ref();
+            let shown: Vec<_> = fields
+                .iter()
+                .map(|field| {
+                    serde_json::json!({
+                        "section": field.section,
+                        "pointer": field.pointer,
+                        "value": field.value,
+                    })
+                })
+                .collect();
+            (subject, version, schema, serde_json::Value::Array(shown))
+        }
+    };
+    fits(statement, subject, *version, schema).map_err(fault)?;
+    Ok(OpenedDocument {
+        sequence,
+        subject: subject.clone(),
+        version: *version,
+        schema: schema.clone(),
+        content,
+    })
+}
+
+/// Whether a document is about what its statement is about, where the statement says so.
+fn fits(
+    statement: &crate::statement::Statement,
+    subject: &Identifier,
+    version: u32,
+    schema: &str,
+) -> Result<(), String> {
+    if !names(statement, subject) {
+        return Err(format!("it is about {subject}, the statement is not"));
+    }
+    let stated = match &statement.kind {
+        Kind::PassportIssued { schema, .. } => Some((1, schema)),
+        Kind::PassportSuperseded { version, schema } => Some((*version, schema)),
+        _ => None,
+    };
+    match stated {
+        Some(stated) if stated != (version, &schema_digest(schema)) => {
+            Err("its version or schema is not the passport's".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn names(statement: &crate::statement::Statement, subject: &Identifier) -> bool {
+    statement.streams.iter().any(|stream| match stream {
+        Stream::Open(identifier) | Stream::Claims(identifier) => identifier == subject,
+        Stream::Sealed(_) => false,
+    })
+}
+
+fn checkpoint(verified: &FinalCheckpoint, anchor: &Anchor) -> CheckpointReport {
+    CheckpointReport {
+        origin: verified.checkpoint.origin.to_string(),
+        size: verified.checkpoint.size,
+        root: verified.checkpoint.root,
+        height: None,
+        time_ms: None,
+        cosigners: verified
+            .cosignatures
+            .iter()
+            .map(|cosignature| Cosigner {
+                name: cosignature.name.to_string(),
+                time_s: cosignature.timestamp_s,
+            })
+            .collect(),
+        quorum: anchor.quorum,
+    }
+}
+
+fn quorum_checked(verified: &FinalCheckpoint, anchor: &Anchor) -> String {
+    format!(
+        "{} of {} validators cosigned the log of {} entries ({} are needed)",
+        verified.cosignatures.len(),
+        anchor.witnesses.len(),
+        verified.checkpoint.size,
+        anchor.quorum
+    )
+}
+
+fn report(
+    evidence: &Evidence<'_>,
+    findings: Vec<Finding>,
+    documents: Vec<OpenedDocument>,
+) -> Report {
+    let anchor = evidence.anchor;
+    let statement = |proved: &Proved| StatementReport {
+        sequence: proved.sequence,
+        height: proved.height,
+        time_ms: proved.time_ms,
+        statement_id: proved.id,
+        member: proved.recorded.member,
+        member_name: anchor.name(&proved.recorded.member),
+        key_id: proved.recorded.key_id,
+        signature_checked: true,
+        statement: proved.recorded.statement.clone(),
+    };
+    let statements: Vec<StatementReport> = evidence.statements().map(statement).collect();
+    let mut checked = vec![
+        quorum_checked(&evidence.checkpoint, anchor),
+        format!(
+            "the log's last entry seals block {} and names the state's root",
+            evidence.seal.height
+        ),
+    ];
+    if !statements.is_empty() {
+        checked.push(format!(
+            "{} statements are in that log, each signed by its author with a key that was in force",
+            statements.len()
+        ));
+    }
+    checked.extend(findings.iter().map(in_words));
+    if !documents.is_empty() {
+        checked.push(format!(
+            "{} documents are the ones that were committed to",
+            documents.len()
+        ));
+    }
+    let mut not_checked = vec![NOT_TRUTH.to_owned()];
+    not_checked.extend(unopened(
+        evidence
+            .statements()
+            .map(|proved| (proved.sequence, &proved.recorded.statement)),
+        &documents,
+    ));
+    if statements
+        .iter()
+        .any(|shown| matches!(shown.statement.kind, Kind::Sealed))
+    {
+        not_checked.push("what sealed statements say: only holders of the stream's key can".into());
+    }
+    for finding in &findings {
+        if let Finding::Composition(composition) = finding
+            && !composition.not_followed.is_empty()
+        {
+            not_checked.push(format!(
+                "the components of {} parts below the depth that was asked for",
+                composition.not_followed.len()
+            ));
+        }
+    }
+    not_checked.extend([NOT_LATER.into(), NOT_OUTSIDE.into()]);
+    let mut shown = checkpoint(&evidence.checkpoint, anchor);
+    shown.height = Some(evidence.seal.height);
+    shown.time_ms = Some(evidence.seal.time_ms);
+    Report {
+        chain_id: anchor.chain_id,
+        checkpoint: shown,
+        statements,
+        findings,
+        documents,
+        checked,
+        not_checked,
+    }
+}
+
+fn in_words(finding: &Finding) -> String {
+    match finding {
+        Finding::Recorded {
+            statement,
+            sequence,
+        } => format!("the statement {statement} is entry {sequence}"),
+        Finding::Complete(subject) => format!(
+            "exactly {} statements by the owner and {} by others exist about {}",
+            subject.open, subject.claims, subject.identifier
+        ),
+        Finding::Absent { identifier } => format!("no statement exists about {identifier}"),
+        Finding::SlotEmpty {
+            member_name, slot, ..
+        } => format!("the slot {slot} of {member_name} is empty"),
+        Finding::SlotUsed {
+            member_name,
+            slot,
+            sequence,
+            ..
+        } => format!("entry {sequence} is in the slot {slot} of {member_name}"),
+        Finding::Composition(composition) => format!(
+            "{} has exactly these {} component links below it, among {} things, each with all its \
+             statements",
+            composition.root,
+            composition.edges.len(),
+            composition.parts.len()
+        ),
+    }
+}
+
+/// How the line about unopened documents begins.
+const DOCUMENTS: &str = "the documents of ";
+
+fn unopened<'s>(
+    statements: impl Iterator<Item = (crate::id::Sequence, &'s crate::statement::Statement)>,
+    documents: &[OpenedDocument],
+) -> Option<String> {
+    let open: BTreeSet<_> = documents.iter().map(|document| document.sequence).collect();
+    let closed = statements
+        .filter(|(sequence, statement)| {
+            !matches!(statement.kind, Kind::Sealed) && !open.contains(sequence)
+        })
+        .count();
+    (closed > 0)
+        .then(|| format!("{DOCUMENTS}{closed} statements: only their commitments are shown"))
+}
+
+fn document_unchecked(recorded: &RecordedStatement) -> String {
+    match recorded.statement.kind {
+        Kind::Sealed => {
+            "what the sealed statement says: only holders of the stream's key can".into()
+        }
+        _ => format!("{DOCUMENTS}1 statements: only their commitments are shown"),
+    }
+}

@@ -1,0 +1,115 @@
+//! Bundles: proofs about statements, subjects, slots and component trees, under the last final
+//! checkpoint. Whoever asks verifies them; this node's word counts for nothing in them.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use jangbu_ledger::bundle::{BuildError, Builder, MEDIA_TYPE};
+use jangbu_ledger::id::{MemberId, Slot, StatementId};
+use jangbu_replica::store::StoreError;
+use serde::Deserialize;
+
+use super::Node;
+use super::limits::read;
+use super::params::{self, Params, Segment};
+use super::problem::{Kind, Problem};
+use crate::store::Reader;
+
+/// Deepest component tree that can be asked for.
+const DEPTH_MAX: u32 = 64;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct About {
+    identifier: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Below {
+    identifier: String,
+    depth: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    member: String,
+    slot: String,
+}
+
+type Built = Result<(), BuildError<StoreError>>;
+
+pub(super) async fn statement(
+    State(node): State<Arc<Node>>,
+    Segment(id): Segment<StatementId>,
+) -> Result<impl IntoResponse, Problem> {
+    bundle(&node, move |builder| builder.recorded(&id)).await
+}
+
+pub(super) async fn subject(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<About>,
+) -> Result<impl IntoResponse, Problem> {
+    let identifier = params::identifier(&params.identifier)?;
+    bundle(&node, move |builder| builder.subject(&identifier)).await
+}
+
+pub(super) async fn slot(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<Place>,
+) -> Result<impl IntoResponse, Problem> {
+    let member: MemberId = params::parse("member", &params.member)?;
+    let slot: Slot = params::parse("slot", &params.slot)?;
+    bundle(&node, move |builder| builder.slot(member, slot)).await
+}
+
+pub(super) async fn trace(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<Below>,
+) -> Result<impl IntoResponse, Problem> {
+    let root = params::identifier(&params.identifier)?;
+    let depth = params.depth;
+    if let Some(asked) = depth.filter(|depth| *depth > DEPTH_MAX) {
+        let detail = format!("depth = {asked}: at most {DEPTH_MAX}");
+        return Err(Problem::bad_request(detail));
+    }
+    bundle(&node, move |builder| builder.composition(&root, depth)).await
+}
+
+/// Makes a bundle under the last final checkpoint.
+async fn bundle(
+    node: &Arc<Node>,
+    claim: impl FnOnce(&mut Builder<'_, Reader>) -> Built + Send + 'static,
+) -> Result<impl IntoResponse, Problem> {
+    read(node, move |node| {
+        let checkpoint = node.notary.last_checkpoint()?;
+        let size = checkpoint.checkpoint().size;
+        let mut builder = Builder::new(&node.reader, checkpoint.note(), size)?;
+        claim(&mut builder)?;
+        let text = builder
+            .finish()
+            .to_json()
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
+        Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text))
+    })
+    .await
+}
+
+impl From<BuildError<StoreError>> for Problem {
+    fn from(error: BuildError<StoreError>) -> Self {
+        match error {
+            BuildError::NoStatement(id) => Self::not_found(error.to_string()).about(id),
+            BuildError::TooLarge => Self::bad_request(error.to_string()),
+            BuildError::Source(error) => error.into(),
+            BuildError::Damaged(what) => StoreError::Corrupt(what).into(),
+            // The state tree, and what may be added one day.
+            other => {
+                tracing::error!(error = %other, "a proof could not be made");
+                Self::new(Kind::Unavailable, other.to_string())
+            }
+        }
+    }
+}
