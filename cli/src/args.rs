@@ -8,7 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{
-    anchor, bench, devnet, genesis, key, link, list, node, passport, share, show, submit, trace,
+    anchor, bench, devnet, genesis, key, link, list, node, passport, prove, share, show, submit,
+    trace, verify,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -106,6 +107,9 @@ pub enum Command {
     /// Issue, supersede or revoke a product passport
     #[command(subcommand)]
     Passport(passport::Command),
+    /// Export a proof that anyone can verify offline with the genesis file
+    #[command(subcommand)]
+    Prove(prove::Command),
     /// Share data with another member, step by step, sealed from everyone else
     #[command(subcommand)]
     Share(share::Command),
@@ -115,6 +119,8 @@ pub enum Command {
     Submit(submit::Args),
     /// Show what a product is made of, across companies
     Trace(trace::Args),
+    /// Verify a receipt or a proof, offline
+    Verify(verify::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -145,10 +151,13 @@ impl Command {
             Self::List(args) => list::run(&args, ctx),
             Self::Node(command) => node::run(&command, ctx),
             Self::Passport(command) => passport::run(command, ctx),
+            Self::Prove(command) => prove::run(&command, ctx),
             Self::Share(command) => share::run(command, ctx),
             Self::Show(args) => show::run(&args, ctx),
             Self::Submit(args) => submit::run(&args, ctx),
             Self::Trace(args) => trace::run(&args, ctx),
+            // It alone has verdicts for exit codes.
+            Self::Verify(args) => return verify::run(&args, ctx),
             Self::Completions { shell } => completions(shell, ctx),
             Self::Man { to } => man(to, ctx),
         }

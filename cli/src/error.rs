@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jangbu_genesis::ceremony::CeremonyError;
 use jangbu_genesis::keystore::KeystoreError;
+use jangbu_ledger::json::JsonError;
 use serde::Serialize;
 
 /// Exit codes, fixed for ever. `verify` alone gives 3, 4 and 5 meanings of its own.
@@ -175,6 +176,12 @@ impl CliError {
 
 impl From<KeystoreError> for CliError {
     fn from(error: KeystoreError) -> Self {
+        Self::input(error)
+    }
+}
+
+impl From<JsonError> for CliError {
+    fn from(error: JsonError) -> Self {
         Self::input(error)
     }
 }

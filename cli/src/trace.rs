@@ -82,6 +82,14 @@ impl Counts {
     }
 }
 
+/// A trace as a tree for people.
+pub(crate) fn tree(trace: TraceAnswer) -> String {
+    render::tree(&Traced {
+        counts: Counts::of(&trace),
+        trace,
+    })
+}
+
 /// Traces.
 ///
 /// # Errors

@@ -1,1 +1,189 @@
-//! Checks receipts and bundles, offline.
+//! `jangbu verify`: checks a receipt or a bundle with the genesis file alone. Opens no socket.
+
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jangbu_ledger::bundle::{
+    self, BUNDLE_BYTES_MAX, Bundle, Failure, Policy, Report, Verdict, check_opening, verify_receipt,
+};
+use jangbu_ledger::id::{Height, TimeMs};
+use jangbu_ledger::json;
+use jangbu_ledger::receipt::Receipt;
+use serde::Serialize;
+
+use crate::context::{Context, read_bounded};
+use crate::document::Opening;
+use crate::error::CliError;
+
+pub(crate) use text::claims_in_words;
+
+/// How a receipt begins.
+const RECEIPT: &[u8] = b"c2sp.org/tlog-proof@";
+/// Largest opening in bytes: a document of the largest size, written with escapes.
+const OPENING_BYTES_MAX: u64 = 4 * json::DOCUMENT_BYTES_MAX as u64;
+
+/// Arguments of `jangbu verify`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 holds · 2 unreadable file or wrong usage · 3 does not hold: tampered \
+    with or wrong · 4 holds, but not what --min-height or --not-older-than ask for · 5 cannot \
+    tell: evidence is missing"
+)]
+pub struct Args {
+    /// A receipt (*.tlog-proof) or a proof (*.jangbu.json)
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Check this document too: a file of a vault's documents/ directory; repeatable
+    #[arg(long = "document", value_name = "FILE")]
+    documents: Vec<PathBuf>,
+    /// The ledger must be shown at least up to this block
+    #[arg(long, value_name = "HEIGHT")]
+    min_height: Option<u64>,
+    /// The checkpoint must not be older, by this machine's clock: 90s, 15m, 24h, 7d
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    not_older_than: Option<Duration>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    file: &'a Path,
+    kind: &'static str,
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(flatten)]
+    report: Option<Report>,
+}
+
+/// Verifies, prints the verdict, and gives its exit code.
+///
+/// # Errors
+///
+/// [`CliError`] if the file, the genesis file or a document cannot be read.
+pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
+    let bytes = read_bounded(&args.file, BUNDLE_BYTES_MAX as u64)?;
+    let anchor = ctx.anchor()?.verifier();
+    let openings = args
+        .documents
+        .iter()
+        .map(|path| opening(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let policy = args.policy()?;
+    let unreadable = |error: &dyn std::fmt::Display| CliError::file(&args.file, error);
+    let (kind, result) = if bytes.starts_with(RECEIPT) {
+        let receipt = Receipt::parse(&bytes).map_err(|error| unreadable(&error))?;
+        ("receipt", verify_receipt(&receipt, &anchor))
+    } else if bytes.trim_ascii_start().starts_with(b"{") {
+        let bundle = Bundle::parse(&bytes).map_err(|error| unreadable(&error))?;
+        ("bundle", bundle::verify(&bundle, &anchor))
+    } else {
+        return Err(unreadable(&"it is neither a receipt nor a proof").hint(
+            "a receipt is a *.tlog-proof file, a proof a *.jangbu.json file of `jangbu prove`",
+        ));
+    };
+    let checked = result.and_then(|mut report| {
+        for opening in &openings {
+            check_opening(&mut report, opening)?;
+        }
+        Ok(report)
+    });
+    let (report, failure) = match checked {
+        Ok(report) => {
+            let failure = policy.check(&report).err();
+            (Some(report), failure)
+        }
+        Err(failure) => (None, Some(failure)),
+    };
+    let verdict = failure.as_ref().map_or(Verdict::Holds, Failure::verdict);
+    if verdict == Verdict::Unreadable {
+        let reason = failure
+            .map(|failure| failure.to_string())
+            .unwrap_or_default();
+        return Err(unreadable(&reason));
+    }
+    let answer = Answer {
+        file: &args.file,
+        kind,
+        verdict,
+        reason: failure.map(|failure| failure.to_string()),
+        report,
+    };
+    ctx.output.object(&answer, || text::answer(&answer));
+    Ok(ExitCode::from(verdict.exit_code()))
+}
+
+impl Args {
+    fn policy(&self) -> Result<Policy, CliError> {
+        let not_before = self
+            .not_older_than
+            .map(|age| {
+                let now = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_err(|_| CliError::input("this machine's clock is before 1970; set it"))?;
+                let since = now.saturating_sub(age).as_millis();
+                Ok::<_, CliError>(TimeMs(u64::try_from(since).unwrap_or(u64::MAX)))
+            })
+            .transpose()?;
+        Ok(Policy {
+            min_height: self.min_height.map(Height),
+            not_before,
+        })
+    }
+}
+
+/// Reads what opens a statement: a file of a vault.
+fn opening(path: &Path) -> Result<Opening, CliError> {
+    let bytes = read_bounded(path, OPENING_BYTES_MAX)?;
+    let not_one = |error: &dyn std::fmt::Display| {
+        CliError::file(path, format!("it opens no document: {error}"))
+            .hint("give a file from the documents/ directory of the vault that made the statement")
+    };
+    let value = json::parse(&bytes).map_err(|error| not_one(&error))?;
+    serde_json::from_value(value).map_err(|error| not_one(&error))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration; write 90s, 15m, 24h or 7d");
+    let (number, unit) = text
+        .char_indices()
+        .next_back()
+        .map(|(at, unit)| (text.get(..at).unwrap_or_default(), unit))
+        .ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(seconds).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_number_and_a_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
+        for bad in [
+            "",
+            "7",
+            "d",
+            "-1h",
+            "1.5h",
+            "7w",
+            "99999999999999999999d",
+            "7日",
+        ] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

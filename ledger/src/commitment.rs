@@ -25,7 +25,7 @@ use crate::hash::Domain;
 use crate::id::{Digest, SubjectId};
 use crate::json::{self, JsonError};
 
-pub use opening::{Disclosure, DisclosureError, Opening};
+pub use opening::{Disclosure, DisclosureError, Opening, WHOLE};
 
 /// BLAKE3, keyed, 32 bytes.
 pub const ALGORITHM_BLAKE3_KEYED: u8 = 1;

@@ -280,7 +280,7 @@ pub struct OpenedDocument {
     pub version: u32,
     /// Name of its schema.
     pub schema: String,
-    /// What is shown: all sections, or the fields by section and pointer.
+    /// What is shown: the document, or a list of its fields by section and pointer.
     pub content: serde_json::Value,
 }
 

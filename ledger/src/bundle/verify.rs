@@ -178,7 +178,7 @@ pub fn check_opening(report: &mut Report, opening: &Opening) -> Result<(), Failu
         subject: opening.subject.clone(),
         version: opening.version,
         schema: opening.schema.clone(),
-        content: serde_json::json!(opening.sections),
+        content: opening.document(),
     });
     let (statements, documents) = (&report.statements, &report.documents);
     let list = unopened(
@@ -315,14 +315,12 @@ fn open(evidence: &mut Evidence<'_>, item: &DocumentItem) -> Result<OpenedDocume
                     "it leads to another commitment than the statement's".into(),
                 ));
             }
-            let Opening {
-                subject,
-                version,
-                schema,
-                sections,
-                ..
-            } = opening.as_ref();
-            (subject, version, schema, serde_json::json!(sections))
+            (
+                &opening.subject,
+                &opening.version,
+                &opening.schema,
+                opening.document(),
+            )
         }
         Shown::Fields(disclosure) => {
             disclosure

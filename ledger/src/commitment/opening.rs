@@ -11,6 +11,9 @@ use crate::id::Digest;
 use crate::identifier::Identifier;
 use crate::json::JsonError;
 
+/// Section of a document that nobody divided.
+pub const WHOLE: &str = "document";
+
 /// All that opens one commitment. The key is secret: with it and a guess at the document anyone
 /// can tell whether the guess is right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +77,16 @@ impl Opening {
     ///
     /// [`JsonError`] if a section cannot be made canonical.
     pub fn commitment(&self) -> Result<Commitment, JsonError> {
-        self.document().commit(&self.key)
+        self.committed().commit(&self.key)
+    }
+
+    /// The document: its one section, or an object of its sections.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        match self.sections.get(WHOLE) {
+            Some(whole) if self.sections.len() == 1 => whole.clone(),
+            _ => serde_json::json!(self.sections),
+        }
     }
 
     /// Shows the fields at these sections and pointers, and nothing else.
@@ -83,7 +95,7 @@ impl Opening {
     ///
     /// [`JsonError`] if a section cannot be made canonical; `Ok(None)` if there is no such field.
     pub fn disclose(&self, chosen: &[(&str, &str)]) -> Result<Option<Disclosure>, JsonError> {
-        let document = self.document();
+        let document = self.committed();
         let mut fields = Vec::with_capacity(chosen.len());
         for (section, pointer) in chosen.iter().collect::<BTreeSet<_>>() {
             match document.disclose(&self.key, section, pointer)? {
@@ -101,7 +113,7 @@ impl Opening {
         }))
     }
 
-    fn document(&self) -> Document<'_> {
+    fn committed(&self) -> Document<'_> {
         Document {
             subject: self.subject.subject_id(),
             version: self.version,

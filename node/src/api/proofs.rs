@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::http::{HeaderName, header};
 use jangbu_ledger::bundle::{BuildError, Builder, MEDIA_TYPE};
 use jangbu_ledger::id::{MemberId, Slot, StatementId};
 use jangbu_replica::store::StoreError;
@@ -41,18 +40,19 @@ pub(super) struct Place {
 }
 
 type Built = Result<(), BuildError<StoreError>>;
+type Answer = ([(HeaderName, &'static str); 1], String);
 
 pub(super) async fn statement(
     State(node): State<Arc<Node>>,
     Segment(id): Segment<StatementId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Answer, Problem> {
     bundle(&node, move |builder| builder.recorded(&id)).await
 }
 
 pub(super) async fn subject(
     State(node): State<Arc<Node>>,
     Params(params): Params<About>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Answer, Problem> {
     let identifier = params::identifier(&params.identifier)?;
     bundle(&node, move |builder| builder.subject(&identifier)).await
 }
@@ -60,7 +60,7 @@ pub(super) async fn subject(
 pub(super) async fn slot(
     State(node): State<Arc<Node>>,
     Params(params): Params<Place>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Answer, Problem> {
     let member: MemberId = params::parse("member", &params.member)?;
     let slot: Slot = params::parse("slot", &params.slot)?;
     bundle(&node, move |builder| builder.slot(member, slot)).await
@@ -69,7 +69,7 @@ pub(super) async fn slot(
 pub(super) async fn trace(
     State(node): State<Arc<Node>>,
     Params(params): Params<Below>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Answer, Problem> {
     let root = params::identifier(&params.identifier)?;
     let depth = params.depth;
     if let Some(asked) = depth.filter(|depth| *depth > DEPTH_MAX) {
@@ -83,7 +83,7 @@ pub(super) async fn trace(
 async fn bundle(
     node: &Arc<Node>,
     claim: impl FnOnce(&mut Builder<'_, Reader>) -> Built + Send + 'static,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Answer, Problem> {
     read(node, move |node| {
         let checkpoint = node.notary.last_checkpoint()?;
         let size = checkpoint.checkpoint().size;

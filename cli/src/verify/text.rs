@@ -1,0 +1,207 @@
+//! A verdict for people: what holds, who vouches for it, what is shown, what was not checked.
+
+use std::fmt::Write as _;
+
+use jangbu_ledger::bundle::{Composition, Finding, Report, SubjectReport, Verdict};
+use jangbu_ledger::id::TimeMs;
+
+use super::Answer;
+use crate::client::{PassportAnswer, TraceAnswer, TraceEdge, TraceNode};
+use crate::trace;
+use crate::view::{rfc3339, sentence, short, table};
+
+/// Statements that are listed; the rest is counted.
+const STATEMENTS_MAX: usize = 40;
+/// Lines of a document that are shown.
+const DOCUMENT_LINES_MAX: usize = 24;
+
+pub(super) fn answer(answer: &Answer<'_>) -> String {
+    let verdict = match answer.verdict {
+        Verdict::Holds => "HOLDS",
+        Verdict::DoesNotHold => "DOES NOT HOLD",
+        Verdict::PolicyNotMet => "HOLDS, BUT NOT WHAT WAS ASKED FOR",
+        Verdict::CannotTell => "CANNOT TELL",
+        Verdict::Unreadable => "UNREADABLE",
+    };
+    let mut text = format!("{verdict}: {}\n", answer.file.display());
+    if let Some(reason) = &answer.reason {
+        let _ = writeln!(text, "  {reason}");
+    }
+    match &answer.report {
+        Some(report) => text.push_str(&body(report)),
+        None => text.push_str("  Nothing in this file is to be relied on.\n"),
+    }
+    text
+}
+
+fn body(report: &Report) -> String {
+    let mut text = String::from("\n");
+    let checkpoint = &report.checkpoint;
+    let mut rows = vec![(
+        "ledger",
+        format!("{}  (chain {})", checkpoint.origin, short(&report.chain_id)),
+    )];
+    let entries = format!(
+        "{} entries, root {}",
+        checkpoint.size,
+        short(&checkpoint.root)
+    );
+    rows.push((
+        "as of",
+        match (checkpoint.height, checkpoint.time_ms) {
+            (Some(height), Some(time)) => format!("block {height}, {}, {entries}", rfc3339(time)),
+            _ => entries,
+        },
+    ));
+    for cosigner in &checkpoint.cosigners {
+        let when = rfc3339(TimeMs(cosigner.time_s.saturating_mul(1000)));
+        rows.push(("cosigned", format!("{}  {when}", cosigner.name)));
+    }
+    text.push_str(&table(&rows));
+
+    for finding in &report.findings {
+        let _ = writeln!(text, "\n{}", in_words(finding));
+        if let Finding::Composition(composition) = finding {
+            text.push_str(&tree(composition));
+        }
+    }
+    if !report.statements.is_empty() {
+        text.push_str("\nstatements\n");
+        for shown in report.statements.iter().take(STATEMENTS_MAX) {
+            let signed = if shown.signature_checked {
+                "signed"
+            } else {
+                "      "
+            };
+            let _ = writeln!(
+                text,
+                "{:>7}  {}  {signed}  {:<12}  {}",
+                shown.sequence,
+                rfc3339(shown.time_ms),
+                shown.member_name,
+                sentence(&shown.statement)
+            );
+        }
+        let more = report.statements.len().saturating_sub(STATEMENTS_MAX);
+        if more > 0 {
+            let _ = writeln!(text, "      …  {more} more; --json shows all");
+        }
+    }
+    for document in &report.documents {
+        let _ = writeln!(
+            text,
+            "\ndocument of entry {}: {}, version {}, {}",
+            document.sequence, document.subject, document.version, document.schema
+        );
+        let content = serde_json::to_string_pretty(&document.content).unwrap_or_default();
+        for line in content.lines().take(DOCUMENT_LINES_MAX) {
+            let _ = writeln!(text, "  {line}");
+        }
+        let more = content.lines().count().saturating_sub(DOCUMENT_LINES_MAX);
+        if more > 0 {
+            let _ = writeln!(text, "  … {more} more lines; --json shows all");
+        }
+    }
+    text.push_str("\nchecked\n");
+    for line in &report.checked {
+        let _ = writeln!(text, "  ✓ {line}");
+    }
+    text.push_str("not checked\n");
+    for line in &report.not_checked {
+        let _ = writeln!(text, "  – {line}");
+    }
+    text
+}
+
+/// What is proved, a line for each claim.
+pub(crate) fn claims_in_words(report: &Report) -> Vec<String> {
+    report.findings.iter().map(in_words).collect()
+}
+
+fn in_words(finding: &Finding) -> String {
+    match finding {
+        Finding::Recorded {
+            statement,
+            sequence,
+        } => format!("entry {sequence} is the statement {statement}"),
+        Finding::Complete(subject) => format!(
+            "these are all statements about {}: {} by {}, {} by others{}",
+            subject.identifier,
+            subject.open,
+            subject.owner_name.as_deref().unwrap_or("its owner"),
+            subject.claims,
+            passport(subject)
+        ),
+        Finding::Absent { identifier } => format!("nothing is recorded about {identifier}"),
+        Finding::SlotEmpty {
+            member_name, slot, ..
+        } => format!("the slot {slot} of {member_name} is empty"),
+        Finding::SlotUsed {
+            member_name,
+            slot,
+            sequence,
+            ..
+        } => format!("the slot {slot} of {member_name} holds entry {sequence}"),
+        Finding::Composition(composition) => format!(
+            "{} is made of exactly this: {} links among {} things, each with all its statements",
+            composition.root,
+            composition.edges.len(),
+            composition.parts.len()
+        ),
+    }
+}
+
+fn passport(subject: &SubjectReport) -> String {
+    match &subject.passport {
+        None => String::new(),
+        Some(passport) if passport.revoked => {
+            format!("; its passport, version {}, is REVOKED", passport.version)
+        }
+        Some(passport) => format!("; its passport is at version {}", passport.version),
+    }
+}
+
+/// The tree as `jangbu trace` draws it.
+fn tree(composition: &Composition) -> String {
+    trace::tree(TraceAnswer {
+        root: composition.root.clone(),
+        nodes: composition
+            .parts
+            .iter()
+            .map(|part| TraceNode {
+                identifier: part.subject.identifier.clone(),
+                known: part.subject.known,
+                owner_name: part.subject.owner_name.clone(),
+                passport: part
+                    .subject
+                    .passport
+                    .as_ref()
+                    .map(|passport| PassportAnswer {
+                        granularity: passport.granularity,
+                        version: passport.version,
+                        revoked: passport.revoked,
+                    }),
+                depth: part.depth,
+            })
+            .collect(),
+        edges: composition
+            .edges
+            .iter()
+            .map(|edge| TraceEdge {
+                parent: edge.parent.clone(),
+                child: edge.child.clone(),
+                statement_id: edge.statement_id,
+                sequence: edge.sequence,
+                basis: edge.basis,
+                quantity: edge.quantity.clone(),
+                status: match edge.confirmed_by {
+                    Some(_) => "confirmed".into(),
+                    None => "asserted".into(),
+                },
+                asserted_by: edge.asserted_by_name.clone(),
+                confirmed_by: edge.confirmed_by_name.clone(),
+            })
+            .collect(),
+        truncated: !composition.not_followed.is_empty(),
+    })
+}
