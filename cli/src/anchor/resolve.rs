@@ -153,14 +153,29 @@ impl<'a> Resolver<'a> {
             };
             let known = self.subject(thing)?;
             if !known.known {
-                let why = format!("{thing} is not on the ledger yet; its owner must begin");
-                return Ok(Err((SkipReason::Waiting, why)));
+                return Ok(Err(match self.is_anybodys(thing)? {
+                    true => (
+                        SkipReason::Waiting,
+                        format!("{thing} is not on the ledger yet; its owner must begin"),
+                    ),
+                    false => (
+                        SkipReason::OtherCompany,
+                        format!("{thing} is under no member's prefix"),
+                    ),
+                }));
             }
             if known.owner_name.as_deref() == Some(self.own) {
                 *stream = Stream::Open(thing.clone());
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Whether some member may begin the thing's stream.
+    fn is_anybodys(&self, thing: &Identifier) -> Result<bool, CliError> {
+        let members = self.ctx.anchor()?.members();
+        let mut prefixes = members.iter().flat_map(|member| &member.prefixes);
+        Ok(!thing.is_registrable() || prefixes.any(|prefix| thing.required_prefix_matches(prefix)))
     }
 
     /// Whether there is a passport, or one is on its way in this run.

@@ -118,7 +118,14 @@ pub fn take(
 
 /// Whether a recorded step counts: the other party may have said something before it meanwhile.
 fn counts(ctx: &Context, stream: &ShareStream, id: StatementId) -> Result<(), CliError> {
-    let history = history::read(ctx, stream)?;
+    let history = history::read(ctx, stream).map_err(|error| {
+        CliError::unknown(format!(
+            "the step is recorded; whether it counts is not known: {}",
+            error.message
+        ))
+        .hint("run the same command again")
+        .about(id)
+    })?;
     let step = history.steps.iter().find(|step| step.statement_id == id);
     match step.and_then(|step| step.broken.as_ref()) {
         Some((_, reason)) => Err(CliError::refused(format!(
