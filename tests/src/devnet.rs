@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::binary::binary;
 
 /// Four validators, three companies, an auditor and a regulator in a directory of their own.
 /// Dropping it stops the nodes.
@@ -130,7 +132,7 @@ impl Ran {
 
 /// `jangbu` with nothing of the caller's own configuration.
 fn jangbu() -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(binary("jangbu"));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("JANGBU_") && name != "JANGBU_NODE_BIN" {
@@ -138,18 +140,4 @@ fn jangbu() -> Command {
         }
     }
     command
-}
-
-/// The command's binary, beside this test's own.
-fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    // target/<profile>/deps/<test>
-    let directory = test.parent().and_then(Path::parent).unwrap();
-    let binary = directory.join("jangbu");
-    assert!(
-        binary.exists(),
-        "{} is not there: build it first with `make build`, or run `make test`",
-        binary.display()
-    );
-    binary
 }

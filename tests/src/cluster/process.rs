@@ -2,12 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Client, Consortium, Loopback, wait_until};
+use crate::binary::binary;
 
 /// Lines of a node's log that a failed test prints.
 const LOG_TAIL_LINES: usize = 60;
@@ -81,7 +82,7 @@ impl NodeProcess {
     /// `jangbu-node run` with this configuration.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(binary("jangbu-node"));
         command
             .args(["run", "--config"])
             .arg(&self.config)
@@ -219,21 +220,4 @@ impl Drop for NodeProcess {
             eprintln!("---- end of {}'s log ----\n{}", self.name, self.log_tail());
         }
     }
-}
-
-/// The node's binary, beside this test's own.
-fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    // target/<profile>/deps/<test>
-    let binary = test
-        .parent()
-        .and_then(Path::parent)
-        .unwrap()
-        .join("jangbu-node");
-    assert!(
-        binary.exists(),
-        "{} is not there: build it first with `make build`, or run `make test`",
-        binary.display()
-    );
-    binary
 }
