@@ -185,7 +185,7 @@ fn plain_step(
     let stream = open(ctx, args, Some(step))?;
     let document = step::document(args.document.as_deref(), &args.name, step)?;
     let taken = Taken {
-        label: format!("{}: {}", args.name, stream::step_name(step)),
+        label: format!("{}: {}", args.name, step.name()),
         step,
         document,
         root,
@@ -200,6 +200,6 @@ fn open(ctx: &Context, args: &StepArgs, step: Option<Step>) -> Result<ShareStrea
     let role = args
         .role
         .map(Party::from)
-        .or_else(|| step.and_then(stream::only_by));
+        .or_else(|| step.and_then(Step::only_by));
     ShareStream::open(ctx, &args.name, args.with.as_deref(), role)
 }

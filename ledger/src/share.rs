@@ -57,6 +57,57 @@ pub enum Step {
     TransferTerminated,
 }
 
+impl Party {
+    /// Its name as JSON and people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+impl Step {
+    /// Its name as JSON and people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Offered => "offered",
+            Self::Accepted => "accepted",
+            Self::Agreed => "agreed",
+            Self::Verified => "verified",
+            Self::Finalized => "finalized",
+            Self::Terminated => "terminated",
+            Self::TransferRequested => "transfer_requested",
+            Self::TransferStarted => "transfer_started",
+            Self::Received => "received",
+            Self::TransferSuspended => "transfer_suspended",
+            Self::TransferCompleted => "transfer_completed",
+            Self::TransferTerminated => "transfer_terminated",
+        }
+    }
+
+    /// The party whose step it always is; `None` if either may take it.
+    #[must_use]
+    pub fn only_by(self) -> Option<Party> {
+        let by = |party| {
+            NEGOTIATION
+                .iter()
+                .any(|(_, by, step, _)| (*by, *step) == (party, self))
+                || TRANSFER
+                    .iter()
+                    .any(|(_, by, step, _)| (*by, *step) == (party, self))
+        };
+        match (by(Party::Provider), by(Party::Consumer)) {
+            (true, false) => Some(Party::Provider),
+            (false, true) => Some(Party::Consumer),
+            _ => None,
+        }
+    }
+}
+
 /// Where the negotiation of a contract stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -118,8 +169,8 @@ pub struct Share {
 pub enum ShareError {
     /// The state machine has no such transition for this party.
     #[error(
-        "share.order: the {party:?} may not take the step {step:?} while the negotiation is \
-         {negotiation:?} and the transfer is {transfer:?}"
+        "share.order: the {} may not say that it is {} while the negotiation is at {negotiation:?} \
+         and the transfer at {transfer:?}", .party.name(), .step.name()
     )]
     Order {
         /// Who tried.
@@ -132,7 +183,7 @@ pub enum ShareError {
         transfer: Transfer,
     },
     /// A transfer starts or is received without saying of what.
-    #[error("share.root: {0:?} must name the root of the ciphertext")]
+    #[error("share.root: {} must name the root of what is sent", .0.name())]
     RootMissing(Step),
     /// What was received is not what was sent.
     #[error("share.root: what was received is not what the provider said it sent")]

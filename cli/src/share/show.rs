@@ -7,7 +7,7 @@ use jangbu_ledger::share::{Negotiation, Party, Step, Transfer};
 use serde::Serialize;
 
 use super::history::{self, History};
-use super::stream::{ShareStream, party_name, step_name};
+use super::stream::ShareStream;
 use crate::context::Context;
 use crate::error::CliError;
 
@@ -113,7 +113,7 @@ fn line(shown: &Shown<'_>) -> String {
         "{}  with {} as {}  negotiation {}, transfer {}{}",
         shown.name,
         shown.with,
-        party_name(shown.role),
+        shown.role.name(),
         lower(&format!("{:?}", shown.negotiation)),
         lower(&format!("{:?}", shown.transfer)),
         if shown.received { ", received" } else { "" }
@@ -123,14 +123,14 @@ fn line(shown: &Shown<'_>) -> String {
 fn text(shown: &Shown<'_>) -> String {
     let mut text = line(shown);
     for step in shown.steps.iter().flatten() {
-        let name = step.step.map_or("unreadable", step_name);
+        let name = step.step.map_or("unreadable", Step::name);
         // Writing to memory cannot fail.
         let _ = write!(
             text,
             "\n{:>8}  {:<18}  {:<9} {:<12}  {}",
             step.sequence,
             name,
-            party_name(step.party),
+            step.party.name(),
             step.by,
             step.statement_id
         );

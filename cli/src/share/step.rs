@@ -9,7 +9,7 @@ use jangbu_ledger::share::{ShareError, Step};
 use serde_json::{Value, json};
 
 use super::history::{self, History};
-use super::stream::{ShareStream, step_name};
+use super::stream::ShareStream;
 use crate::context::Context;
 use crate::document;
 use crate::error::{CliError, Code};
@@ -169,7 +169,7 @@ fn shown(name: &str) -> String {
 /// The document of a step: the file's, or a few words where there is none.
 pub(super) fn document(file: Option<&Path>, name: &str, step: Step) -> Result<Value, CliError> {
     let Some(file) = file else {
-        return Ok(json!({ "share": name, "step": step_name(step) }));
+        return Ok(json!({ "share": name, "step": step.name() }));
     };
     let document = document::read(file)?;
     match dsp::step_of(&document).map_err(|error| CliError::file(file, error))? {
@@ -178,8 +178,8 @@ pub(super) fn document(file: Option<&Path>, name: &str, step: Step) -> Result<Va
             format!(
                 "a {} says that something is {}, not {}",
                 document["@type"].as_str().unwrap_or("message"),
-                step_name(other),
-                step_name(step)
+                other.name(),
+                step.name()
             ),
         )
         .hint("give the document of this step, or take the step of this document")),

@@ -3,7 +3,7 @@
 use jangbu_genesis::document::Member;
 use jangbu_ledger::id::MemberId;
 use jangbu_ledger::sealed::StreamKey;
-use jangbu_ledger::share::{Party, Step};
+use jangbu_ledger::share::Party;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -141,8 +141,8 @@ fn agrees(
     match role {
         Some(role) if role != memory.role => Err(CliError::refused(format!(
             "share.order: you are the {} of the share {name:?}; this is the {}'s step",
-            party_name(memory.role),
-            party_name(role)
+            memory.role.name(),
+            role.name()
         ))),
         _ => Ok(()),
     }
@@ -160,51 +160,4 @@ fn check_name(name: &str) -> Result<(), CliError> {
 
 fn encryption_key(member: &Member) -> x25519_dalek::PublicKey {
     x25519_dalek::PublicKey::from(*member.keys.encryption.as_bytes())
-}
-
-/// The party whose step it always is; `None` if either may take it.
-#[must_use]
-pub(super) fn only_by(step: Step) -> Option<Party> {
-    match step {
-        Step::Requested
-        | Step::Accepted
-        | Step::Verified
-        | Step::TransferRequested
-        | Step::Received => Some(Party::Consumer),
-        Step::Offered | Step::Agreed | Step::Finalized => Some(Party::Provider),
-        Step::Terminated
-        | Step::TransferStarted
-        | Step::TransferSuspended
-        | Step::TransferCompleted
-        | Step::TransferTerminated => None,
-    }
-}
-
-/// A party's name.
-#[must_use]
-pub(super) const fn party_name(party: Party) -> &'static str {
-    match party {
-        Party::Provider => "provider",
-        Party::Consumer => "consumer",
-    }
-}
-
-/// A step's name, as JSON has it.
-#[must_use]
-pub(super) const fn step_name(step: Step) -> &'static str {
-    match step {
-        Step::Requested => "requested",
-        Step::Offered => "offered",
-        Step::Accepted => "accepted",
-        Step::Agreed => "agreed",
-        Step::Verified => "verified",
-        Step::Finalized => "finalized",
-        Step::Terminated => "terminated",
-        Step::TransferRequested => "transfer_requested",
-        Step::TransferStarted => "transfer_started",
-        Step::Received => "received",
-        Step::TransferSuspended => "transfer_suspended",
-        Step::TransferCompleted => "transfer_completed",
-        Step::TransferTerminated => "transfer_terminated",
-    }
 }

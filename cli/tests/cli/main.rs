@@ -8,6 +8,7 @@ mod home;
 mod ledger;
 mod server;
 
+mod anchor;
 mod bad_input;
 mod bad_node;
 mod ceremony;

@@ -164,3 +164,39 @@ fn a_line_is_one_statement_and_says_what_is_wrong_with_it() {
         assert!(error.contains(says), "{error:?} does not say {says:?}");
     }
 }
+
+/// Changed, cut and doubled bytes: whatever is read, nothing panics, and what is said is shaped
+/// as validators want it (`read` checks that).
+#[test]
+fn no_damage_to_a_document_makes_the_reader_fall_over() {
+    let mut seed: u64 = 0x006a_616e_6762_7500;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    let batch = "openepcis-dpp-ready/examples/amperia-staxwall-batch.jsonld";
+    let request = "dsp/negotiation/example/contract-request-message.json";
+    let mut read_anyway = 0;
+    for (path, mutants) in [(TWINS, 60), (EVENTS, 200), (batch, 300), (request, 300)] {
+        let document = data(path);
+        for _ in 0..mutants {
+            let mut bytes = document.clone();
+            let at = next(bytes.len());
+            match next(4) {
+                0 => bytes.truncate(at),
+                1 => bytes[at] = b"{}[]\",:0-9null\xff"[next(15)],
+                2 => {
+                    let end = (at + next(200)).min(bytes.len());
+                    bytes.drain(at..end);
+                }
+                _ => {
+                    let end = (at + next(200)).min(bytes.len());
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+            read_anyway += usize::from(read("f.json", &bytes, &speaker("9521234")).is_ok());
+        }
+    }
+    assert!(read_anyway > 0, "some damage is in what nobody reads");
+}
