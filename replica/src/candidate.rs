@@ -62,7 +62,8 @@ pub enum CandidateError {
     Store(#[from] StoreError),
 }
 
-/// Makes the next block from the oldest envelopes that may be ordered.
+/// Makes the next block from the oldest envelopes that may be ordered, with at most
+/// `statements_max` statements unless the first envelope has more.
 ///
 /// # Errors
 ///
@@ -73,17 +74,23 @@ pub fn propose<'a>(
     tip: &Tip,
     proposer: KeyId,
     time_ms: TimeMs,
+    statements_max: usize,
     waiting: impl Iterator<Item = &'a Verified>,
 ) -> Result<Candidate, StoreError> {
     let mut chosen: Vec<&Verified> = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, mut statements) = (0, 0);
     for verified in waiting {
-        if chosen.len() >= BLOCK_ENVELOPES_MAX || bytes + verified.bytes.len() > BLOCK_BYTES_MAX {
+        let count = verified.envelope.statements.len();
+        if chosen.len() >= BLOCK_ENVELOPES_MAX
+            || bytes + verified.bytes.len() > BLOCK_BYTES_MAX
+            || (!chosen.is_empty() && statements + count > statements_max)
+        {
             break;
         }
         match may_be_ordered(&verified.envelope, time_ms, store_reader(store)) {
             Ok(_) if store.outcomes(&verified.id)?.is_none() => {
                 bytes += verified.bytes.len();
+                statements += count;
                 chosen.push(verified);
             }
             Ok(_) => {}

@@ -14,7 +14,9 @@
 //! - a fatal error ends it: every later step refuses.
 
 mod agreement;
+mod block_size;
 mod bodies;
+mod intake;
 mod peers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,9 +34,11 @@ use crate::catchup::CatchUp;
 use crate::chain::Chain;
 use crate::cosign::Cosigner;
 use crate::message::{Class, Message};
-use crate::pool::{self, AdmissionError, Pool, PoolLimits};
+use crate::pool::{AdmissionError, Pool, PoolLimits};
 use crate::store::{Append, FinalCheckpoint, Store, StoreError, Tip};
+use block_size::BlockSize;
 use bodies::PendingBody;
+use intake::Intake;
 
 /// A link to another member, numbered by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +59,10 @@ pub enum TimerId {
     Start,
     /// Catch-up has waited long enough.
     CatchUp,
+    /// Envelopes have waited long enough for each other.
+    Gather,
+    /// Time to ask for envelopes that a proposed block orders.
+    Ask,
 }
 
 /// What happens to a replica.
@@ -167,11 +175,15 @@ pub struct Replica<S> {
     /// Whether a peer has begun the height after the tip.
     woken: bool,
     pool: Pool,
+    intake: Intake,
     cosigner: Cosigner,
     catch_up: CatchUp,
     candidates: BTreeMap<BlockId, Candidate>,
     bodies: VecDeque<PendingBody>,
     append: Append,
+    block_size: BlockSize,
+    /// When the running height was started.
+    started_at: TimeMs,
     committed_at: TimeMs,
     now: TimeMs,
     effects: Vec<Effect>,
@@ -226,10 +238,13 @@ impl<S: Store> Replica<S> {
             running: false,
             woken: false,
             pool: Pool::new(config.pool),
+            intake: Intake::default(),
             catch_up: CatchUp::default(),
             candidates: BTreeMap::new(),
             bodies: VecDeque::new(),
             append: Append::default(),
+            block_size: BlockSize::default(),
+            started_at: now,
             committed_at: TimeMs(0),
             now,
             effects: Vec::new(),
@@ -309,71 +324,12 @@ impl<S: Store> Replica<S> {
             Input::Timer(TimerId::Tick) => self.tick(),
             Input::Timer(TimerId::Start) => {}
             Input::Timer(TimerId::CatchUp) => self.catch_up.timed_out(),
+            Input::Timer(TimerId::Gather) => self.take_in()?,
+            Input::Timer(TimerId::Ask) => self.judge_bodies()?,
         }
         self.start_if_due()?;
         self.ask_for_blocks();
         Ok(())
-    }
-
-    fn submit(&mut self, submissions: Vec<(Token, Vec<u8>)>) -> Result<(), Fatal> {
-        let (tokens, bytes): (Vec<Token>, Vec<Vec<u8>>) = submissions.into_iter().unzip();
-        let results = pool::verify(&self.chain.chain_id, self.now, &self.store, bytes);
-        let mut news = Vec::new();
-        for (token, result) in tokens.into_iter().zip(results) {
-            let answer = match result {
-                Ok(verified) => match self.known_outcomes(&verified)? {
-                    Some(outcomes) => Ok(Admission::Known(verified.id, outcomes)),
-                    None => {
-                        let (id, bytes) = (verified.id, verified.bytes.to_vec());
-                        self.pool.insert(verified).map(|()| {
-                            news.push(bytes);
-                            Admission::Pending(id)
-                        })
-                    }
-                },
-                Err(error) => Err(error),
-            };
-            self.effects.push(Effect::Answer(token, answer));
-        }
-        self.pass_on(news);
-        Ok(())
-    }
-
-    /// The outcomes of an envelope that needs no block: decided before, or all of whose
-    /// statements are on the ledger already.
-    fn known_outcomes(&self, verified: &pool::Verified) -> Result<Option<Vec<Outcome>>, Fatal> {
-        if let Some(outcomes) = self.store.outcomes(&verified.id)? {
-            return Ok(Some(outcomes));
-        }
-        let mut outcomes = Vec::new();
-        for id in verified.envelope.statement_ids() {
-            let recorded = self
-                .store
-                .recorded(&id)
-                .map_err(|error| StoreError::Failed(error.to_string()))?;
-            match recorded {
-                Some(sequence) => outcomes.push(Outcome::Duplicate(sequence)),
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(outcomes))
-    }
-
-    /// Passes new envelopes on, in messages within the limit.
-    fn pass_on(&mut self, news: Vec<Vec<u8>>) {
-        let mut batch = Vec::new();
-        let mut size = 0;
-        for bytes in news {
-            if size + bytes.len() > crate::catchup::ANSWER_BYTES_MAX && !batch.is_empty() {
-                self.broadcast(&Message::Envelopes(std::mem::take(&mut batch)));
-                size = 0;
-            }
-            size += bytes.len();
-            batch.push(bytes);
-        }
-        if !batch.is_empty() {
-            self.broadcast(&Message::Envelopes(batch));
-        }
     }
 
     fn tick(&mut self) {

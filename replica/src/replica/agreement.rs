@@ -50,6 +50,7 @@ impl<S: Store> Replica<S> {
     fn start_height(&mut self, log: Vec<Vec<u8>>) -> Result<(), Fatal> {
         self.running = true;
         self.woken = false;
+        self.started_at = self.now;
         self.drive(consensus::Input::StartHeight {
             height: self.tip.height.next(),
             log,
@@ -146,8 +147,15 @@ impl<S: Store> Replica<S> {
         }
         let time = TimeMs(self.now.0.max(self.tip.time_ms.0 + 1));
         let waiting = self.pool.iter();
-        let candidate =
-            candidate::propose(&self.chain, &self.store, &self.tip, proposer, time, waiting)?;
+        let candidate = candidate::propose(
+            &self.chain,
+            &self.store,
+            &self.tip,
+            proposer,
+            time,
+            self.block_size.in_round(round),
+            waiting,
+        )?;
         let (id, block) = (candidate.id, candidate.block.clone());
         // On disk before the proposal leaves: after a crash we must be able to give it again.
         self.append.blocks.push(block.clone());
@@ -185,6 +193,11 @@ impl<S: Store> Replica<S> {
         mut candidate: Candidate,
         certificate: CommitCertificate,
     ) -> Result<(), Fatal> {
+        self.block_size.decided(
+            certificate.round,
+            candidate.commit.entries.len(),
+            self.now.0.saturating_sub(self.started_at.0),
+        );
         candidate.commit.block.certificate = Some(certificate);
         self.append = Append::default();
         self.store.commit(&candidate.commit)?;

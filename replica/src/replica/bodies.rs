@@ -2,9 +2,9 @@
 
 use jangbu_consensus as consensus;
 use jangbu_ledger::block::Block;
-use jangbu_ledger::id::{BlockId, EnvelopeId};
+use jangbu_ledger::id::{BlockId, EnvelopeId, TimeMs};
 
-use super::{Effect, Fatal, PeerId, Replica};
+use super::{Effect, Fatal, PeerId, Replica, TimerId};
 use crate::candidate::{self, CandidateError};
 use crate::message::{Body, FETCH_MAX, Message};
 use crate::pool::{self, Verified};
@@ -14,11 +14,19 @@ use crate::store::{Store, StoreError};
 /// proposer sends one per round; rounds of two heights are rarely this many.
 const BODIES_MAX: usize = 64;
 
+/// How long missing envelopes may be on their way before they are asked for: members pass them
+/// on when they come, and only the block's body travels faster than these.
+const ASK_AFTER_MS: u64 = 20;
+/// How long until they are asked for again.
+const ASK_AGAIN_MS: u64 = 500;
+
 /// A body that cannot be executed yet.
 #[derive(Debug, Clone)]
 pub(super) struct PendingBody {
     pub(super) from: PeerId,
     pub(super) body: Body,
+    /// Since when envelopes are missing or were last asked for, and how long to wait from then.
+    pub(super) missing: Option<(TimeMs, u64)>,
 }
 
 /// What became of a body.
@@ -36,8 +44,14 @@ impl<S: Store> Replica<S> {
         if height <= self.tip.height || height > self.tip.height.next().next() {
             return Ok(());
         }
-        self.keep_body(PendingBody { from, body });
+        self.keep_body(PendingBody {
+            from,
+            body,
+            missing: None,
+        });
         self.wake();
+        // What the block orders may be among what is being gathered.
+        self.verify_gathered()?;
         self.judge_bodies()
     }
 
@@ -60,8 +74,8 @@ impl<S: Store> Replica<S> {
         if !self.running {
             return Ok(());
         }
-        for pending in std::mem::take(&mut self.bodies) {
-            if let Judged::Waits = self.judge_body(&pending)? {
+        for mut pending in std::mem::take(&mut self.bodies) {
+            if let Judged::Waits = self.judge_body(&mut pending)? {
                 self.bodies.push_back(pending);
             }
         }
@@ -71,13 +85,11 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    fn judge_body(&mut self, pending: &PendingBody) -> Result<Judged, Fatal> {
+    fn judge_body(&mut self, pending: &mut PendingBody) -> Result<Judged, Fatal> {
         let Body {
-            round,
-            valid_round,
-            block,
-        } = &pending.body;
-        let header = &block.header;
+            round, valid_round, ..
+        } = pending.body;
+        let header = &pending.body.block.header;
         if header.height != self.tip.height.next() {
             return Ok(Judged::Waits);
         }
@@ -92,31 +104,38 @@ impl<S: Store> Replica<S> {
                 });
             }
         }
-        let id = header.id();
+        let (height, id) = (header.height, header.id());
         let Some(valid) = self.executed(pending, &id)? else {
             return Ok(Judged::Waits);
         };
         self.drive(consensus::Input::Value {
-            height: header.height,
-            round: *round,
-            valid_round: *valid_round,
+            height,
+            round,
+            valid_round,
             block_id: id,
             valid,
         })?;
         Ok(Judged::Done)
     }
 
-    /// Whether the block is valid; `None` while envelopes are missing (they are asked for).
-    fn executed(&mut self, pending: &PendingBody, id: &BlockId) -> Result<Option<bool>, Fatal> {
+    /// Whether the block is valid; `None` while envelopes are missing (they are asked for, if
+    /// they do not come by themselves).
+    fn executed(&mut self, pending: &mut PendingBody, id: &BlockId) -> Result<Option<bool>, Fatal> {
         if self.candidates.contains_key(id) {
             return Ok(Some(true));
         }
         let block = &pending.body.block;
         let Some(envelopes) = self.gather(block)? else {
-            let missing = self.missing(block)?;
-            for ids in missing.chunks(FETCH_MAX) {
-                self.send(pending.from, &Message::Fetch(ids.to_vec()));
+            let (mut since, mut wait) = pending.missing.unwrap_or((self.now, ASK_AFTER_MS));
+            // A clock that was set back must not hold the question up.
+            if self.now.0.abs_diff(since.0) >= wait {
+                for ids in self.missing(block)?.chunks(FETCH_MAX) {
+                    self.send(pending.from, &Message::Fetch(ids.to_vec()));
+                }
+                (since, wait) = (self.now, ASK_AGAIN_MS);
             }
+            pending.missing = Some((since, wait));
+            self.set_timer(TimerId::Ask, wait - self.now.0.abs_diff(since.0));
             return Ok(None);
         };
         let list: Vec<&Verified> = envelopes.iter().collect();

@@ -63,40 +63,6 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    fn receive_envelopes(&mut self, peer: PeerId, envelopes: Vec<Vec<u8>>) -> Result<(), Fatal> {
-        let unknown: Vec<Vec<u8>> = envelopes
-            .into_iter()
-            .filter(|bytes| {
-                self.pool
-                    .get(&jangbu_ledger::envelope::Envelope::id_of(bytes))
-                    .is_none()
-            })
-            .collect();
-        for result in pool::verify(&self.chain.chain_id, self.now, &self.store, unknown) {
-            match result {
-                Ok(verified) => {
-                    // Decided already: news that took the long way.
-                    if self.store.outcomes(&verified.id)?.is_none() {
-                        // A full pool is no fault of the sender's: a block that orders the
-                        // envelope makes us fetch it again.
-                        let _full = self.pool.insert(verified);
-                    }
-                }
-                Err(pool::AdmissionError::Envelope(error)) => {
-                    self.effects
-                        .push(Effect::Misbehaved(peer, error.to_string()));
-                }
-                Err(pool::AdmissionError::Signature) => {
-                    let reason = "an envelope's signature does not verify".to_owned();
-                    self.effects.push(Effect::Misbehaved(peer, reason));
-                }
-                // Expired on the way, or its key was revoked meanwhile: nobody's fault.
-                Err(_) => {}
-            }
-        }
-        self.judge_bodies()
-    }
-
     fn answer_fetch(&mut self, peer: PeerId, ids: Vec<EnvelopeId>) -> Result<(), Fatal> {
         let mut found = Vec::new();
         let mut size = 0;
