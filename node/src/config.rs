@@ -17,7 +17,7 @@
 //!
 //! [log]
 //! format = "text"                   # or "json"
-//! level = "info"                    # a tracing filter
+//! level = "info"                    # a tracing filter; by default without agreement's own steps
 //! ```
 //!
 //! Unknown keys are errors; each message names the file, the key, the value and the fix.
@@ -37,6 +37,10 @@ pub const PASSPHRASE_VARIABLE: &str = "JANGBU_PASSPHRASE";
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Largest passphrase in bytes.
 const PASSPHRASE_BYTES_MAX: u64 = 4096;
+
+/// What is logged if nothing is said. Agreement's core tells every step of every height, about
+/// ten lines a block, which nobody reads unless it is asked for.
+const LOG_LEVEL_DEFAULT: &str = "info,arc_malachitebft_core_consensus=warn";
 
 /// A validated configuration.
 #[derive(Debug, Clone)]
@@ -175,7 +179,7 @@ impl Default for RawLog {
     fn default() -> Self {
         Self {
             format: "text".into(),
-            level: "info".into(),
+            level: LOG_LEVEL_DEFAULT.into(),
         }
     }
 }
