@@ -14,7 +14,7 @@ use crate::{
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
 #[derive(Debug, Parser)]
-#[command(name = "jangbu", version, propagate_version = true)]
+#[command(name = "jangbu", version)]
 #[command(
     after_help = "Exit codes: 0 done · 1 internal · 2 usage or input · 3 refused by a rule · \
     4 no node, nothing sent · 5 outcome unknown, run it again · 6 not authorised"
@@ -64,7 +64,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "DIR", env = "JANGBU_VAULT")]
     #[arg(hide_env_values = true)]
     pub vault: Option<PathBuf>,
-    /// File whose first line unlocks the keys (or JANGBU_PASSPHRASE, or a prompt)
+    /// File that holds what unlocks the keys (or JANGBU_PASSPHRASE, or a prompt)
     #[arg(
         long,
         global = true,

@@ -75,6 +75,17 @@ impl Devnet {
             .unwrap()
     }
 
+    /// Starts or stops one node: `verb` is `start` or `stop`.
+    pub fn node(&self, verb: &str, operator: &str) {
+        let output = jangbu()
+            .args(["devnet", verb, operator, "--dir"])
+            .arg(self.path())
+            .output()
+            .unwrap();
+        let ran = Ran::of(&output);
+        assert_eq!(ran.code, 0, "{verb} {operator}: {ran:?}");
+    }
+
     fn path(&self) -> PathBuf {
         self.directory.path().join("devnet")
     }

@@ -64,6 +64,8 @@ fn no_second_node_gets_an_envelope_that_the_first_may_have() {
 fn a_node_that_hangs_is_exit_5() {
     let (home, server, outcome) = issue(|_| Reply::Hang);
     is_unknown(&home, &server, &outcome, &["took too long"]);
+    let (home, server, outcome) = issue(|_| Reply::HangHalfway);
+    is_unknown(&home, &server, &outcome, &["gave no answer"]);
 }
 
 #[test]

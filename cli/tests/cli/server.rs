@@ -27,6 +27,8 @@ pub(crate) enum Reply {
     Close,
     /// Say nothing until the client goes away.
     Hang,
+    /// Begin an answer, and say no more until the client goes away.
+    HangHalfway,
 }
 
 /// A running server.
@@ -102,13 +104,14 @@ pub(crate) fn nobody() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Reply) {
+fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Reply) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let Some(request) = read(&mut reader) else {
         return;
     };
     seen.lock().unwrap().push(request.clone());
-    let (status, kind, body) = match answer(&request) {
+    let reply = answer(&request);
+    let (status, kind, body) = match reply {
         Reply::Json(status, body) => (status, "application/json", body.into_bytes()),
         Reply::Text(status, body) => (status, "text/html", body),
         Reply::Problem(status, name) => {
@@ -118,13 +121,16 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request
             (status, "application/problem+json", body.into_bytes())
         }
         Reply::Close => return,
-        Reply::Hang => {
+        Reply::Hang | Reply::HangHalfway => {
+            if matches!(reply, Reply::HangHalfway) {
+                let half = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{";
+                let _ = stream.write_all(half);
+            }
             // Ends when the client does.
             let _ = reader.read_to_end(&mut Vec::new());
             return;
         }
     };
-    let mut stream = stream;
     let head = format!(
         "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\
          retry-after: 0\r\nconnection: close\r\n\r\n",
