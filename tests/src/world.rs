@@ -17,7 +17,7 @@ use jangbu_genesis::{GenesisError, TrustAnchor};
 use jangbu_ledger::bundle::{BuildError, Builder, Source};
 use jangbu_ledger::checkpoint::{AssembleError, Checkpoint, SignedCheckpoint};
 use jangbu_ledger::codec;
-use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope};
+use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope, STATEMENTS_MAX};
 use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::hash::Domain;
 use jangbu_ledger::id::{Digest, EnvelopeId, KeyId, MemberId, Sequence, StatementId, TimeMs};
@@ -334,6 +334,7 @@ impl World {
             &tip,
             proposer,
             time,
+            STATEMENTS_MAX,
             std::iter::once(&verified),
         )?;
         for (_, outcomes) in &candidate.commit.outcomes {
