@@ -152,12 +152,12 @@ mod tests {
             let leaves: Vec<Vec<u8>> = (0..count).map(|i| i.to_be_bytes().to_vec()).collect();
             let list = STATEMENTS.hash(leaves.iter().map(Vec::as_slice));
             let root = list.root();
-            for index in 0..count {
+            for (index, leaf) in leaves.iter().enumerate() {
                 let path = list.path(index).unwrap();
-                assert!(STATEMENTS.verify(&leaves[index], index, count, &path, &root));
+                assert!(STATEMENTS.verify(leaf, index, count, &path, &root));
                 assert!(!STATEMENTS.verify(b"other", index, count, &path, &root));
-                assert!(!STATEMENTS.verify(&leaves[index], index + 1, count, &path, &root));
-                assert!(!ENVELOPES.verify(&leaves[index], index, count, &path, &root));
+                assert!(!STATEMENTS.verify(leaf, index + 1, count, &path, &root));
+                assert!(!ENVELOPES.verify(leaf, index, count, &path, &root));
             }
             assert_eq!(list.path(count), None);
         }
