@@ -148,8 +148,10 @@ fn bring_up(nodes: &[Node]) -> Result<(), CliError> {
     let outcome =
         start_missing(nodes, &mut awaited).and_then(|()| ready::wait(&mut awaited, &interrupted));
     if let Err(error) = outcome {
-        for child in awaited.iter_mut().filter_map(|node| node.child.as_mut()) {
-            process::end_child(child)?;
+        for node in &mut awaited {
+            if let Some(child) = &mut node.child {
+                process::end_child(child, &node.paths)?;
+            }
         }
         return Err(error);
     }

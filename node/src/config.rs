@@ -90,6 +90,29 @@ pub enum ConfigError {
         /// What the system said.
         reason: String,
     },
+    /// There is no configuration, and nothing to make one of.
+    #[error(
+        "{file}: there is no such file; name it with --config, or give --member, --genesis and \
+         --keystore to have `init` write it"
+    )]
+    Missing {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There is a configuration, and values for another were given.
+    #[error("{file}: it exists already and is not overwritten; edit it, or name another file")]
+    Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("{file}: cannot be written: {reason}")]
+    Unwritable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// Not TOML, an unknown or missing key, or a value of the wrong type.
     #[error("{file}: {reason}")]
     Syntax {

@@ -1,11 +1,12 @@
 //! `jangbu-node`: runs one member's node.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use jangbu_node::app::{self, AppError};
-use jangbu_node::config::{Config, LogFormat};
+use jangbu_node::config::{Config, ConfigError, LogFormat};
+use jangbu_node::first_config::FirstConfig;
 use tracing_subscriber::EnvFilter;
 
 /// A node makes and drops small things in the millions, from several threads: glibc's allocator
@@ -23,11 +24,14 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Makes the data directory with the genesis block, or checks the one that is there.
+    /// Makes the data directory with the genesis block, or checks the one that is there; writes
+    /// the configuration file first, if there is none.
     Init {
         /// The configuration file.
         #[arg(long, env = "JANGBU_NODE_CONFIG")]
         config: PathBuf,
+        #[command(flatten)]
+        first: Option<FirstArgs>,
     },
     /// Runs the node until it is told to stop.
     Run {
@@ -35,6 +39,36 @@ enum Verb {
         #[arg(long, env = "JANGBU_NODE_CONFIG")]
         config: PathBuf,
     },
+}
+
+/// What a first configuration says.
+#[derive(clap::Args)]
+struct FirstArgs {
+    /// Name of the member whose node it is, as the genesis file has it.
+    #[arg(long, value_name = "NAME")]
+    member: String,
+    /// The genesis file.
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// Directory of the member's key files.
+    #[arg(long, value_name = "DIR")]
+    keystore: PathBuf,
+    /// File with the passphrase; without it, JANGBU_PASSPHRASE has to be set when the node runs.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Directory of the database.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data_dir: PathBuf,
+    /// Where the HTTP API listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7402")]
+    api_listen: String,
+    /// Where other members' nodes connect.
+    #[arg(
+        long,
+        value_name = "MULTIADDR",
+        default_value = "/ip4/0.0.0.0/tcp/7401"
+    )]
+    peer_listen: String,
 }
 
 fn main() -> ExitCode {
@@ -49,15 +83,53 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> Result<(), AppError> {
     match verb {
-        Verb::Init { config } => {
-            let config = Config::load(&config)?;
-            start_log(&config);
-            app::init(&config)
-        }
+        Verb::Init { config, first } => init(&config, first),
         Verb::Run { config } => {
             let config = Config::load(&config)?;
             start_log(&config);
             app::run(&config)
+        }
+    }
+}
+
+/// A first configuration is written once everything it names was found to fit.
+fn init(file: &Path, first: Option<FirstArgs>) -> Result<(), AppError> {
+    let file_exists = file.exists();
+    let first = match (file_exists, first) {
+        (true, None) => None,
+        (false, Some(first)) => Some(FirstConfig::from(first)),
+        (true, Some(_)) => return Err(ConfigError::Exists { file: file.into() }.into()),
+        (false, None) => return Err(ConfigError::Missing { file: file.into() }.into()),
+    };
+    let config = match &first {
+        Some(first) => first.check(file)?,
+        None => Config::load(file)?,
+    };
+    start_log(&config);
+    app::init(&config)?;
+    if let Some(first) = first {
+        first.write(file)?;
+        println!("wrote {}", file.display());
+    }
+    println!(
+        "{} holds the ledger of {}; start the node with `jangbu-node run --config {}`",
+        config.data_dir.display(),
+        config.genesis.display(),
+        file.display()
+    );
+    Ok(())
+}
+
+impl From<FirstArgs> for FirstConfig {
+    fn from(args: FirstArgs) -> Self {
+        Self {
+            member: args.member,
+            genesis: args.genesis,
+            keystore: args.keystore,
+            passphrase_file: args.passphrase_file,
+            data_dir: args.data_dir,
+            api_listen: args.api_listen,
+            peer_listen: args.peer_listen,
         }
     }
 }

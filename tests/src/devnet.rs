@@ -35,7 +35,7 @@ impl Devnet {
         let devnet = Self {
             directory: tempfile::tempdir().unwrap(),
         };
-        let ran = devnet.devnet("up");
+        let ran = devnet.devnet(&["up"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         devnet
     }
@@ -77,32 +77,35 @@ impl Devnet {
 
     /// Starts or stops one node: `verb` is `start` or `stop`.
     pub fn node(&self, verb: &str, operator: &str) {
-        let output = jangbu()
-            .args(["devnet", verb, operator, "--dir"])
-            .arg(self.path())
-            .output()
-            .unwrap();
-        let ran = Ran::of(&output);
+        let ran = self.devnet(&[verb, operator]);
         assert_eq!(ran.code, 0, "{verb} {operator}: {ran:?}");
     }
 
-    fn path(&self) -> PathBuf {
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
         self.directory.path().join("devnet")
     }
 
-    fn devnet(&self, verb: &str) -> Ran {
-        let output = jangbu()
-            .args(["devnet", verb, "--dir"])
-            .arg(self.path())
-            .output()
-            .unwrap();
-        Ran::of(&output)
+    /// Runs `jangbu devnet` on it, with `--json`.
+    #[must_use]
+    pub fn devnet(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command(arguments).output().unwrap())
+    }
+
+    /// The command that [`Devnet::devnet`] runs.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = jangbu();
+        command.args(["--json", "devnet"]).args(arguments);
+        command.arg("--dir").arg(self.path());
+        command
     }
 }
 
 impl Drop for Devnet {
     fn drop(&mut self) {
-        let ran = self.devnet("down");
+        let ran = self.devnet(&["down"]);
         if ran.code != 0 && !std::thread::panicking() {
             panic!("the devnet did not stop: {ran:?}");
         }
@@ -110,7 +113,9 @@ impl Drop for Devnet {
 }
 
 impl Ran {
-    fn of(output: &Output) -> Self {
+    /// What a command left.
+    #[must_use]
+    pub fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

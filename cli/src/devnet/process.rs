@@ -80,7 +80,7 @@ pub(super) fn start(binary: &Path, paths: &NodePaths) -> Result<Child, CliError>
         Ok(()) => Ok(child),
         Err(error) => {
             let mut child = child;
-            end_child(&mut child)?;
+            end_child(&mut child, paths)?;
             Err(CliError::io(&pid_file, &error))
         }
     }
@@ -129,18 +129,24 @@ pub(super) fn stop(all: &[NodePaths]) -> Result<usize, CliError> {
         )));
     }
     for paths in all {
-        let pid_file = paths.pid();
-        match fs::remove_file(&pid_file) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(CliError::io(&pid_file, &error)),
-        }
+        forget(paths)?;
     }
     Ok(killed)
 }
 
-/// Ends a process that this program started and reaps it.
-pub(super) fn end_child(child: &mut Child) -> Result<(), CliError> {
+/// Removes the pid file of a node that ended.
+fn forget(paths: &NodePaths) -> Result<(), CliError> {
+    let pid_file = paths.pid();
+    match fs::remove_file(&pid_file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(CliError::io(&pid_file, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends a node that this program started and reaps it.
+pub(super) fn end_child(child: &mut Child, paths: &NodePaths) -> Result<(), CliError> {
     let failed =
         |error: std::io::Error| CliError::internal(format!("a node cannot be stopped: {error}"));
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw)
@@ -155,7 +161,8 @@ pub(super) fn end_child(child: &mut Child) -> Result<(), CliError> {
     if child.try_wait().map_err(failed)?.is_none() {
         child.kill().map_err(failed)?;
     }
-    child.wait().map(drop).map_err(failed)
+    child.wait().map(drop).map_err(failed)?;
+    forget(paths)
 }
 
 fn wait(left: &mut Vec<(Pid, &NodePaths)>, timeout: Duration) {

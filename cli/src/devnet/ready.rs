@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::process::Child;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -72,40 +71,48 @@ impl Prober {
 }
 
 /// Waits until all are ready.
-pub(super) fn wait(nodes: &mut [Awaited], interrupted: &Arc<AtomicBool>) -> Result<(), CliError> {
+pub(super) fn wait(nodes: &mut [Awaited], interrupted: &AtomicBool) -> Result<(), CliError> {
     let prober = Prober::new()?;
     let deadline = Instant::now() + READY_TIMEOUT;
-    for node in nodes {
-        loop {
-            let ended = match &mut node.child {
-                Some(child) => child.try_wait().map_err(|error| {
-                    CliError::internal(format!("{}: cannot be watched: {error}", node.name))
-                })?,
-                None => None,
-            };
-            if let Some(status) = ended {
-                return Err(node.failure(&format!("ended at its start ({status})")));
-            }
-            let reason = match prober.probe(&node.url) {
-                Ok(()) => break,
-                Err(reason) => reason,
-            };
-            if interrupted.load(Ordering::Relaxed) {
-                return Err(CliError::input("interrupted before the nodes were ready"));
-            }
-            if Instant::now() >= deadline {
-                return Err(node.failure(&format!(
-                    "is not ready after {} seconds: {reason}",
-                    READY_TIMEOUT.as_secs()
-                )));
-            }
-            sleep(POLL_INTERVAL);
+    let mut at = 0;
+    while at < nodes.len() {
+        // One that ended may be why another is not ready.
+        for node in nodes.iter_mut() {
+            node.check_runs()?;
         }
+        let Some(node) = nodes.get(at) else { break };
+        let Err(reason) = prober.probe(&node.url) else {
+            at += 1;
+            continue;
+        };
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(CliError::input("interrupted before the nodes were ready"));
+        }
+        if Instant::now() >= deadline {
+            return Err(node.failure(&format!(
+                "is not ready after {} seconds: {reason}",
+                READY_TIMEOUT.as_secs()
+            )));
+        }
+        sleep(POLL_INTERVAL);
     }
     Ok(())
 }
 
 impl Awaited {
+    fn check_runs(&mut self) -> Result<(), CliError> {
+        let ended = match &mut self.child {
+            Some(child) => child.try_wait().map_err(|error| {
+                CliError::internal(format!("{}: cannot be watched: {error}", self.name))
+            })?,
+            None => None,
+        };
+        match ended {
+            Some(status) => Err(self.failure(&format!("ended at its start ({status})"))),
+            None => Ok(()),
+        }
+    }
+
     fn failure(&self, what: &str) -> CliError {
         let log = self.paths.log();
         let tail = tail(&self.paths, self.log_start)
