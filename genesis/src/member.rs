@@ -1,5 +1,7 @@
 //! A founding member: who it is, what it may do, its public keys.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use bincode::{Decode, Encode};
 use jangbu_ledger::checkpoint::check_key;
 use jangbu_ledger::id::{Digest, MemberId};
@@ -15,6 +17,8 @@ use crate::party::PartyIdentifier;
 const DISPLAY_NAME_BYTES_MAX: usize = 100;
 /// Most identifiers of a member, and most prefixes.
 const IDENTIFIERS_MAX: usize = 16;
+/// Longest host name in bytes.
+const HOST_BYTES_MAX: usize = 253;
 /// Most addresses of a node.
 const ADDRESSES_MAX: usize = 8;
 
@@ -228,10 +232,7 @@ impl Member {
             return Err(field(self.at("validator.addresses"), reason));
         }
         for (index, address) in addresses.iter().enumerate() {
-            let fits = address.len() <= 200
-                && address.starts_with('/')
-                && address.bytes().all(|b| b.is_ascii_graphic());
-            if !fits {
+            if !is_address(address) {
                 return Err(field(
                     self.at(&format!("validator.addresses[{index}]")),
                     format!(
@@ -242,5 +243,61 @@ impl Member {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether it is a multiaddress that a node can dial: `/ip4/10.0.0.7/tcp/7401` or with `ip6`,
+/// `dns`, `dns4`, `dns6`.
+fn is_address(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let ["", protocol, host, "tcp", port] = parts.as_slice() else {
+        return false;
+    };
+    let host_fits = match *protocol {
+        "ip4" => host.parse::<Ipv4Addr>().is_ok(),
+        "ip6" => host.parse::<Ipv6Addr>().is_ok(),
+        "dns" | "dns4" | "dns6" => {
+            (1..=HOST_BYTES_MAX).contains(&host.len())
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        }
+        _ => false,
+    };
+    // One spelling: no sign, no leading zero, not 0.
+    host_fits
+        && port
+            .parse::<u16>()
+            .is_ok_and(|p| p > 0 && p.to_string() == *port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_no_node_can_dial_is_noticed() {
+        for good in [
+            "/ip4/10.0.0.7/tcp/7401",
+            "/ip6/::1/tcp/1",
+            "/dns4/node.acme.example/tcp/7401",
+            "/dns/localhost/tcp/65535",
+        ] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "node.acme.example:7401",
+            "/ip4/10.0.0/tcp/7401",
+            "/ip4/10.0.0.7/udp/7401",
+            "/ip4/10.0.0.7/tcp/0",
+            "/ip4/10.0.0.7/tcp/+1",
+            "/ip4/10.0.0.7/tcp/70000",
+            "/ip4/10.0.0.7/tcp/7401/",
+            "/dns4//tcp/7401",
+            "/dns4/a b/tcp/7401",
+        ] {
+            assert!(!is_address(bad), "{bad}");
+        }
     }
 }
