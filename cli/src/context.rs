@@ -263,7 +263,37 @@ impl Context {
 
     fn unlock(&self, purpose: Purpose) -> Result<SecretKey, CliError> {
         let keystore = self.keystore()?;
-        Ok(keystore.unlock(purpose, self.passphrase()?)?)
+        let secret = keystore.unlock(purpose, self.passphrase()?)?;
+        self.refuse_anothers_key(keystore.directory(), purpose, &secret)?;
+        Ok(secret)
+    }
+
+    /// A key that the genesis file gives to another member is in the wrong keystore. A key that
+    /// it does not know may have been changed since.
+    fn refuse_anothers_key(
+        &self,
+        keystore: &Path,
+        purpose: Purpose,
+        secret: &SecretKey,
+    ) -> Result<(), CliError> {
+        let public = secret.public(purpose);
+        let member = self.member()?;
+        let holds = |other: &&Member| match purpose {
+            Purpose::Attestor => other.keys.attestor.0 == public,
+            Purpose::Encryption => other.keys.encryption.0 == public,
+            _ => false,
+        };
+        match self.anchor()?.members().iter().find(holds) {
+            Some(other) if other.name != member.name => Err(CliError::file(
+                keystore,
+                format!(
+                    "its {purpose} key is the one of {}, not of {}",
+                    other.name, member.name
+                ),
+            )
+            .hint("set the keystore of the member you speak as: --keystore DIR or --home DIR")),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -73,6 +73,25 @@ fn a_wrong_passphrase_says_so() {
 }
 
 #[test]
+fn another_members_keystore_is_named_before_anything_is_sent() {
+    let swapped = |home: &Home| {
+        for key in ["attestor", "vault"] {
+            let name = format!("{key}.key.json");
+            fs::copy(
+                home.path("validator").join(&name),
+                home.path("keys").join(&name),
+            )
+            .unwrap();
+        }
+    };
+    refused(
+        swapped,
+        &[],
+        &["keys", "attestor key is the one of amperia, not of cml1"],
+    );
+}
+
+#[test]
 fn no_passphrase_and_nobody_to_ask_says_how_to_give_one() {
     let none = |home: &Home| {
         let text = String::from_utf8(home.read("jangbu.toml")).unwrap();
