@@ -45,28 +45,34 @@ enum Verb {
 #[derive(clap::Args)]
 struct FirstArgs {
     /// Name of the member whose node it is, as the genesis file has it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", required = false, requires_all = ["genesis", "keystore"])]
     member: String,
     /// The genesis file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required = false, requires = "member")]
     genesis: PathBuf,
     /// Directory of the member's key files.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", required = false, requires = "member")]
     keystore: PathBuf,
     /// File with the passphrase; without it, JANGBU_PASSPHRASE has to be set when the node runs.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "member")]
     passphrase_file: Option<PathBuf>,
     /// Directory of the database.
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    #[arg(long, value_name = "DIR", default_value = "data", requires = "member")]
     data_dir: PathBuf,
     /// Where the HTTP API listens.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7402")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7402",
+        requires = "member"
+    )]
     api_listen: String,
     /// Where other members' nodes connect.
     #[arg(
         long,
         value_name = "MULTIADDR",
-        default_value = "/ip4/0.0.0.0/tcp/7401"
+        default_value = "/ip4/0.0.0.0/tcp/7401",
+        requires = "member"
     )]
     peer_listen: String,
 }
