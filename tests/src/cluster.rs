@@ -181,6 +181,32 @@ impl Cluster {
         log
     }
 
+    /// Checks that nothing acknowledged is lost: every receipt holds, and every node comes to
+    /// have one log with every acknowledged statement at its position. Returns that log.
+    pub fn nothing_is_lost(&self, book: &Book) -> Log {
+        assert!(!book.entries.is_empty(), "nothing was acknowledged");
+        let all: Vec<usize> = (0..self.nodes.len()).collect();
+        let sizes = all.iter().map(|&node| self.checkpoint(node).size);
+        self.wait_for_size(&all, sizes.max().unwrap_or_default());
+        let log = self.one_log(&all);
+        book.verify(&self.consortium.anchor, &log);
+        for client in self.clients() {
+            let own = Log::fetch(&client, Self::final_size(&client));
+            let common = own.entries.len().min(log.entries.len());
+            assert!(
+                own.entries[..common] == log.entries[..common],
+                "{} serves another log",
+                client.address
+            );
+            book.ask(&client);
+        }
+        log
+    }
+
+    fn final_size(client: &Client) -> u64 {
+        client.json("/v1/status")["final"]["size"].as_u64().unwrap()
+    }
+
     /// Where everything of this cluster lies.
     #[must_use]
     pub fn directory(&self) -> &Path {

@@ -5,7 +5,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
-use jangbu_tests::cluster::{Book, Cluster, Load, LoadPlan};
+use jangbu_tests::cluster::{Cluster, Load, LoadPlan};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -41,22 +41,6 @@ fn load(cluster: &Cluster) -> Load {
     )
 }
 
-/// Nothing that was acknowledged is lost, on any node, and all have one log.
-fn nothing_is_lost(cluster: &Cluster, book: &Book) {
-    assert!(!book.entries.is_empty());
-    book.verify_receipts(&cluster.consortium.anchor);
-    let size = ALL
-        .iter()
-        .map(|&node| cluster.checkpoint(node).size)
-        .max()
-        .unwrap();
-    cluster.wait_for_size(&ALL, size);
-    for client in cluster.clients() {
-        book.verify_presence(&client);
-    }
-    let _log = cluster.one_log(&ALL);
-}
-
 #[test]
 fn each_node_killed_in_turn_under_load_loses_nothing() {
     let mut random = moments("each node in turn");
@@ -72,7 +56,7 @@ fn each_node_killed_in_turn_under_load_loses_nothing() {
         cluster.nodes[node].wait_until_ready();
     }
     let book = load.stop();
-    nothing_is_lost(&cluster, &book);
+    cluster.nothing_is_lost(&book);
 }
 
 #[test]
@@ -90,7 +74,7 @@ fn all_four_killed_at_once_under_load_lose_nothing() {
     }
     load.wait_for_more(20);
     let book = load.stop();
-    nothing_is_lost(&cluster, &book);
+    cluster.nothing_is_lost(&book);
 }
 
 #[test]
@@ -110,5 +94,5 @@ fn a_node_killed_again_and_again_while_it_catches_up_loses_nothing() {
     cluster.nodes[1].wait_until_ready();
     load.wait_for_more(20);
     let book = load.stop();
-    nothing_is_lost(&cluster, &book);
+    cluster.nothing_is_lost(&book);
 }

@@ -62,13 +62,7 @@ fn a_node_whose_disk_is_full_stops_cleanly_and_goes_on_once_there_is_room() {
     cluster.start_all();
     load.wait_for_more(10);
     let book = load.stop();
-    book.verify_receipts(&cluster.consortium.anchor);
-    let size = cluster.checkpoint(0).size;
-    cluster.wait_for_size(&ALL, size);
-    for client in cluster.clients() {
-        book.verify_presence(&client);
-    }
-    let _log = cluster.one_log(&ALL);
+    cluster.nothing_is_lost(&book);
     // The processes end before their disk does.
     drop(cluster);
     drop(disk);

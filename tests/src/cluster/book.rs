@@ -6,7 +6,10 @@ use jangbu_genesis::TrustAnchor;
 use jangbu_ledger::receipt::Receipt;
 use serde_json::Value;
 
-use super::{Answer, Client, text_at};
+use super::{Answer, Client, Log, text_at};
+
+/// Most statements a node is asked for one by one; its whole log is compared anyway.
+const QUESTIONS_MAX: usize = 200;
 
 /// A statement of which a node said that it is final.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,20 +47,29 @@ impl Book {
         self.entries.extend(other.entries);
     }
 
-    /// Checks every receipt offline, with nothing but the genesis.
-    pub fn verify_receipts(&self, anchor: &TrustAnchor) {
+    /// Checks every receipt offline, with nothing but the genesis, and that `log` has the
+    /// receipt's entry at its position.
+    pub fn verify(&self, anchor: &TrustAnchor, log: &Log) {
         for entry in &self.entries {
             let verified = Receipt::from_str(&entry.receipt)
                 .unwrap()
                 .verify(&anchor.origin, &anchor.witnesses, anchor.quorum)
                 .unwrap_or_else(|error| panic!("{}: {error}", entry.statement_id));
             assert_eq!(verified.index, entry.sequence, "{}", entry.statement_id);
+            assert_eq!(
+                log.entries.get(usize::try_from(entry.sequence).unwrap()),
+                Some(&verified.entry),
+                "{} is not in the log where its receipt says",
+                entry.statement_id
+            );
         }
     }
 
-    /// Checks that a node has every acknowledged statement, final and at its position.
-    pub fn verify_presence(&self, client: &Client) {
-        for entry in &self.entries {
+    /// Asks a node for acknowledged statements, spread over the book: each must be final and at
+    /// its position.
+    pub fn ask(&self, client: &Client) {
+        let step = self.entries.len().div_ceil(QUESTIONS_MAX).max(1);
+        for entry in self.entries.iter().step_by(step) {
             let found = client.json(&format!("/v1/statements/{}", entry.statement_id));
             assert_eq!(
                 (&found["status"], &found["sequence"]),
