@@ -270,7 +270,8 @@ impl<'a> Overlay<'a> {
 
     /// Keeps what the running statement wrote.
     pub fn accept(&mut self) {
-        self.accepted.append(&mut self.tentative);
+        // Not `append`, which rebuilds the whole map: a block of n statements would cost n².
+        self.accepted.extend(std::mem::take(&mut self.tentative));
     }
 
     /// Forgets what the running statement wrote.
