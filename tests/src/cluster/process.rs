@@ -57,7 +57,7 @@ impl NodeProcess {
              [peers]\n\
              listen = \"{}\"\n\
              [log]\n\
-             level = \"info,jangbu_node=debug,jangbu_replica=debug\"\n",
+             level = \"info,arc_malachitebft_core_consensus=warn,jangbu_replica=debug\"\n",
             node.api,
             loopback.peer_address(position),
         );
