@@ -109,7 +109,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
         file: &args.file,
         kind,
         verdict,
-        reason: failure.map(|failure| failure.to_string()),
+        reason: failure.as_ref().map(text::reason),
         report,
     };
     ctx.output.object(&answer, || text::answer(&answer));

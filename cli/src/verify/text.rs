@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use jangbu_ledger::bundle::{Composition, Finding, Report, SubjectReport, Verdict};
+use jangbu_ledger::bundle::{Composition, Failure, Finding, Report, SubjectReport, Verdict};
 use jangbu_ledger::id::TimeMs;
 
 use super::Answer;
@@ -53,9 +53,14 @@ fn body(report: &Report) -> String {
             _ => entries,
         },
     ));
+    let names = checkpoint
+        .cosigners
+        .iter()
+        .map(|cosigner| cosigner.name.len());
+    let width = names.max().unwrap_or(0);
     for cosigner in &checkpoint.cosigners {
-        let when = rfc3339(TimeMs(cosigner.time_s.saturating_mul(1000)));
-        rows.push(("cosigned", format!("{}  {when}", cosigner.name)));
+        let when = seconds(cosigner.time_s);
+        rows.push(("cosigned", format!("{:<width$}  {when}", cosigner.name)));
     }
     text.push_str(&table(&rows));
 
@@ -111,6 +116,25 @@ fn body(report: &Report) -> String {
         let _ = writeln!(text, "  – {line}");
     }
     text
+}
+
+/// Why a file is not believed, with times as people read them.
+pub(super) fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::TooOld {
+            cosigned_s,
+            not_before_s,
+        } => format!(
+            "the checkpoint was cosigned at {}, at the earliest {} is asked for",
+            seconds(*cosigned_s),
+            seconds(*not_before_s)
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn seconds(time_s: u64) -> String {
+    rfc3339(TimeMs(time_s.saturating_mul(1000)))
 }
 
 /// What is proved, a line for each claim.

@@ -36,12 +36,8 @@ pub(super) struct Evidence<'a> {
     state: BTreeMap<StateKey, Option<Vec<u8>>>,
     entries_used: BTreeSet<Sequence>,
     state_used: BTreeSet<StateKey>,
-}
-
-/// An envelope's header whose signature was checked.
-struct Header {
-    header: EnvelopeHeader,
-    used: bool,
+    /// A header that no entry is of.
+    header_unused: Option<usize>,
 }
 
 impl<'a> Evidence<'a> {
@@ -64,6 +60,7 @@ impl<'a> Evidence<'a> {
             state,
             entries_used: BTreeSet::new(),
             state_used: BTreeSet::new(),
+            header_unused: None,
         };
         evidence.verify_entries(bundle)?;
         Ok(evidence)
@@ -116,6 +113,11 @@ impl<'a> Evidence<'a> {
         if let Some(sequence) = unused {
             return Err(Failure::Order(format!("no claim uses entry {sequence}")));
         }
+        if let Some(index) = self.header_unused {
+            return Err(Failure::Order(format!(
+                "no entry is of the envelope header number {index}"
+            )));
+        }
         let unused = self.state.keys().find(|at| !self.state_used.contains(at));
         if let Some(key) = unused {
             return Err(Failure::Order(format!(
@@ -126,16 +128,14 @@ impl<'a> Evidence<'a> {
     }
 
     fn verify_entries(&mut self, bundle: &Bundle) -> Result<(), Failure> {
-        let mut headers: Vec<Header> = Vec::with_capacity(bundle.envelopes.len());
+        let mut headers: Vec<EnvelopeHeader> = Vec::with_capacity(bundle.envelopes.len());
+        let mut headers_used = BTreeSet::new();
         for (index, signed) in bundle.envelopes.iter().enumerate() {
             let header = codec::decode(&signed.header.0, HEADER_BYTES_MAX).map_err(|error| {
                 Failure::Order(format!("the envelope header number {index}: {error}"))
             })?;
             self.verify_signature(index, &header, &signed.signature)?;
-            headers.push(Header {
-                header,
-                used: false,
-            });
+            headers.push(header);
         }
         for (index, signed) in bundle.entries.iter().enumerate() {
             let (entry, recorded) = statement_entry(index, &signed.entry.0)?;
@@ -149,13 +149,13 @@ impl<'a> Evidence<'a> {
             }
             self.verify_in_log(sequence, &signed.entry.0, &signed.path)?;
             let header = headers
-                .get_mut(signed.envelope)
+                .get(signed.envelope)
                 .ok_or_else(|| Failure::Author {
                     sequence,
                     reason: format!("there is no envelope number {}", signed.envelope),
                 })?;
-            header.used = true;
-            let purpose = self.verify_author(&entry, &recorded, &header.header, signed)?;
+            headers_used.insert(signed.envelope);
+            let purpose = self.verify_author(&entry, &recorded, header, signed)?;
             let administrative = matches!(recorded.statement.kind, Kind::KeyRevoked { .. });
             if administrative != (purpose == KeyPurpose::Admin) {
                 return Err(Failure::Author {
@@ -176,12 +176,8 @@ impl<'a> Evidence<'a> {
                 },
             );
         }
-        match headers.iter().position(|header| !header.used) {
-            Some(index) => Err(Failure::Order(format!(
-                "no entry is of the envelope header number {index}"
-            ))),
-            None => Ok(()),
-        }
+        self.header_unused = (0..headers.len()).find(|index| !headers_used.contains(index));
+        Ok(())
     }
 
     fn verify_in_log(

@@ -103,9 +103,25 @@ pub enum Failure {
     /// Evidence that a claim needs is not there.
     #[error("evidence is missing: {0}")]
     Missing(String),
-    /// The verifier's own demand.
-    #[error("the verifier's policy is not met: {0}")]
-    Policy(String),
+    /// The verifier asks for more blocks than are shown.
+    #[error("the file shows the ledger up to block {shown}, at least block {wanted} is asked for")]
+    TooLow {
+        /// What is shown.
+        shown: Height,
+        /// What is asked for.
+        wanted: Height,
+    },
+    /// The verifier asks for a newer checkpoint.
+    #[error(
+        "the checkpoint was cosigned at {cosigned_s}, at the earliest {not_before_s} is asked for \
+         (seconds since 1970, UTC)"
+    )]
+    TooOld {
+        /// When it was cosigned.
+        cosigned_s: u64,
+        /// The earliest time asked for.
+        not_before_s: u64,
+    },
 }
 
 impl Verdict {
@@ -128,7 +144,7 @@ impl Failure {
     pub const fn verdict(&self) -> Verdict {
         match self {
             Self::Missing(_) => Verdict::CannotTell,
-            Self::Policy(_) => Verdict::PolicyNotMet,
+            Self::TooLow { .. } | Self::TooOld { .. } => Verdict::PolicyNotMet,
             Self::Checkpoint(error) if error.is_malformed() => Verdict::Unreadable,
             Self::Receipt(error) if error.is_malformed() => Verdict::Unreadable,
             _ => Verdict::DoesNotHold,
@@ -298,8 +314,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`Failure::Policy`] naming what is not met; [`Failure::Missing`] if the file does not
-    /// show the height.
+    /// [`Failure::TooLow`] or [`Failure::TooOld`] if it is not met; [`Failure::Missing`] if the
+    /// file does not show the height.
     pub fn check(&self, report: &Report) -> Result<(), Failure> {
         let checkpoint = &report.checkpoint;
         if let Some(wanted) = self.min_height {
@@ -309,24 +325,18 @@ impl Policy {
                 .or_else(|| report.statements.iter().map(|s| s.height).max())
                 .ok_or_else(|| Failure::Missing("the file shows no height".into()))?;
             if shown < wanted {
-                return Err(Failure::Policy(format!(
-                    "the file shows the ledger up to height {shown}, at least {wanted} is asked for"
-                )));
+                return Err(Failure::TooLow { shown, wanted });
             }
         }
         if let Some(not_before) = self.not_before {
-            let newest = checkpoint
-                .cosigners
-                .iter()
-                .map(|cosigner| cosigner.time_s)
-                .min()
-                .unwrap_or_default();
-            if newest < not_before.seconds() {
-                return Err(Failure::Policy(format!(
-                    "the checkpoint was cosigned at {newest} s, at the earliest {} s is asked for \
-                     (seconds since 1970, UTC)",
-                    not_before.seconds()
-                )));
+            let times = checkpoint.cosigners.iter().map(|cosigner| cosigner.time_s);
+            let (cosigned_s, not_before_s) =
+                (times.min().unwrap_or_default(), not_before.seconds());
+            if cosigned_s < not_before_s {
+                return Err(Failure::TooOld {
+                    cosigned_s,
+                    not_before_s,
+                });
             }
         }
         Ok(())

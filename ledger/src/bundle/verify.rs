@@ -407,7 +407,7 @@ fn checkpoint(verified: &FinalCheckpoint, anchor: &Anchor) -> CheckpointReport {
 
 fn quorum_checked(verified: &FinalCheckpoint, anchor: &Anchor) -> String {
     format!(
-        "{} of {} validators cosigned the log of {} entries ({} are needed)",
+        "{} of {} validators cosigned the log of {} entries ({} needed)",
         verified.cosignatures.len(),
         anchor.witnesses.len(),
         verified.checkpoint.size,
@@ -442,15 +442,15 @@ fn report(
     ];
     if !statements.is_empty() {
         checked.push(format!(
-            "{} statements are in that log, each signed by its author with a key that was in force",
-            statements.len()
+            "in that log: {}, each signed by its author with a key that was in force",
+            counted(statements.len(), "statement")
         ));
     }
     checked.extend(findings.iter().map(in_words));
     if !documents.is_empty() {
         checked.push(format!(
-            "{} documents are the ones that were committed to",
-            documents.len()
+            "opened and found to be what was committed to: {}",
+            counted(documents.len(), "document")
         ));
     }
     let mut not_checked = vec![NOT_TRUTH.to_owned()];
@@ -471,8 +471,8 @@ fn report(
             && !composition.not_followed.is_empty()
         {
             not_checked.push(format!(
-                "the components of {} parts below the depth that was asked for",
-                composition.not_followed.len()
+                "the components of {} below the depth that was asked for",
+                counted(composition.not_followed.len(), "part")
             ));
         }
     }
@@ -498,8 +498,10 @@ fn in_words(finding: &Finding) -> String {
             sequence,
         } => format!("the statement {statement} is entry {sequence}"),
         Finding::Complete(subject) => format!(
-            "exactly {} statements by the owner and {} by others exist about {}",
-            subject.open, subject.claims, subject.identifier
+            "about {} there are exactly {} by the owner and {} by others",
+            subject.identifier,
+            counted(subject.open, "statement"),
+            counted(subject.claims, "statement")
         ),
         Finding::Absent { identifier } => format!("no statement exists about {identifier}"),
         Finding::SlotEmpty {
@@ -512,13 +514,19 @@ fn in_words(finding: &Finding) -> String {
             ..
         } => format!("entry {sequence} is in the slot {slot} of {member_name}"),
         Finding::Composition(composition) => format!(
-            "{} has exactly these {} component links below it, among {} things, each with all its \
-             statements",
+            "below {} there are exactly these: {} among {}, each with all its statements",
             composition.root,
-            composition.edges.len(),
-            composition.parts.len()
+            counted(composition.edges.len(), "component link"),
+            counted(composition.parts.len(), "thing")
         ),
     }
+}
+
+/// `1 thing`, `2 things`.
+fn counted(number: impl std::fmt::Display, what: &str) -> String {
+    let number = number.to_string();
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 /// How the line about unopened documents begins.
@@ -534,8 +542,12 @@ fn unopened<'s>(
             !matches!(statement.kind, Kind::Sealed) && !open.contains(sequence)
         })
         .count();
-    (closed > 0)
-        .then(|| format!("{DOCUMENTS}{closed} statements: only their commitments are shown"))
+    (closed > 0).then(|| {
+        format!(
+            "{DOCUMENTS}{}: commitments are shown",
+            counted(closed, "statement")
+        )
+    })
 }
 
 fn document_unchecked(recorded: &RecordedStatement) -> String {
@@ -543,6 +555,6 @@ fn document_unchecked(recorded: &RecordedStatement) -> String {
         Kind::Sealed => {
             "what the sealed statement says: only holders of the stream's key can".into()
         }
-        _ => format!("{DOCUMENTS}1 statements: only their commitments are shown"),
+        _ => format!("{DOCUMENTS}1 statement: its commitment is shown"),
     }
 }
