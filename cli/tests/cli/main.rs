@@ -14,3 +14,4 @@ mod bad_node;
 mod ceremony;
 mod reading;
 mod submission;
+mod verify;

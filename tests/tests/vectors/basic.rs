@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::hex_of;
 
-pub fn codec() -> Value {
+pub(crate) fn codec() -> Value {
     let numbers: Vec<Value> = [
         0,
         250,
@@ -55,7 +55,7 @@ pub fn codec() -> Value {
     })
 }
 
-pub fn ids() -> Value {
+pub(crate) fn ids() -> Value {
     let domain = Domain::new("jangbu/subject-id/v1");
     let key = PublicKey::of(&signing_key("amperia", Key::Attestor).unwrap());
     let identifiers: Vec<Value> = [

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{CHAIN, hex_of};
 
-pub fn log(story: &Story) -> Value {
+pub(crate) fn log(story: &Story) -> Value {
     let size = story.world.checkpoint().unwrap().checkpoint().size;
     let mut frontier = Frontier::new();
     let mut entries = Vec::new();
@@ -62,7 +62,7 @@ pub fn log(story: &Story) -> Value {
     })
 }
 
-pub fn checkpoint(story: &Story) -> Value {
+pub(crate) fn checkpoint(story: &Story) -> Value {
     let signed = story.world.checkpoint().unwrap();
     let checkpoint = signed.checkpoint();
     let witness = &story.world.anchor.witnesses[0];
@@ -88,7 +88,7 @@ pub fn checkpoint(story: &Story) -> Value {
     })
 }
 
-pub fn vote() -> Value {
+pub(crate) fn vote() -> Value {
     let key = signing_key("hanbit", Key::Consensus).unwrap();
     let validator = PublicKey::of(&key).id();
     let votes: Vec<Value> = [
@@ -132,7 +132,7 @@ pub fn vote() -> Value {
     })
 }
 
-pub fn founding(genesis: &Genesis) -> Value {
+pub(crate) fn founding(genesis: &Genesis) -> Value {
     let content = &genesis.content;
     let founding = content.founding();
     let block = founding.genesis_block().unwrap();

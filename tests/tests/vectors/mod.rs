@@ -1,9 +1,9 @@
 //! What the vector files hold, computed.
 
-pub mod basic;
-pub mod chain;
-pub mod said;
-pub mod tree;
+pub(crate) mod basic;
+pub(crate) mod chain;
+pub(crate) mod said;
+pub(crate) mod tree;
 
 use jangbu_ledger::codec;
 use jangbu_ledger::commitment::{Commitment, schema_digest};
@@ -14,15 +14,15 @@ use jangbu_ledger::statement::{
 use jangbu_tests::world::story::{self, BATCH, PART, PRODUCT};
 
 /// The chain that the examples are of.
-pub const CHAIN: ChainId = ChainId([7; 32]);
+pub(crate) const CHAIN: ChainId = ChainId([7; 32]);
 
 /// A value's canonical bytes in hexadecimal.
-pub fn hex_of<T: bincode::Encode>(value: &T) -> String {
+pub(crate) fn hex_of<T: bincode::Encode>(value: &T) -> String {
     hex::encode(codec::encode(value))
 }
 
 /// One statement of each kind.
-pub fn statements() -> Vec<Statement> {
+pub(crate) fn statements() -> Vec<Statement> {
     let id = |text: &str| story::identifier(text).unwrap();
     let open = |text: &str| vec![Stream::Open(id(text))];
     let schema = schema_digest(story::SCHEMA);

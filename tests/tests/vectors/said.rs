@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{CHAIN, hex_of};
 
-pub fn statements() -> Value {
+pub(crate) fn statements() -> Value {
     let member = MemberId::of("amperia");
     let all: Vec<Value> = super::statements()
         .iter()
@@ -29,7 +29,7 @@ pub fn statements() -> Value {
     json!({"chain_id": CHAIN, "member_id": member, "statements": all})
 }
 
-pub fn envelope() -> Value {
+pub(crate) fn envelope() -> Value {
     let key = signing_key("amperia", Key::Attestor).unwrap();
     let mut envelope = Envelope {
         version: 1,
@@ -66,7 +66,7 @@ pub fn envelope() -> Value {
     })
 }
 
-pub fn sealed() -> Value {
+pub(crate) fn sealed() -> Value {
     let secret =
         |member: &str| x25519_dalek::StaticSecret::from(seed(member, Key::Encryption).unwrap());
     let (a, b) = (secret("amperia"), secret("cml1"));
@@ -95,7 +95,7 @@ pub fn sealed() -> Value {
     })
 }
 
-pub fn commitment() -> Value {
+pub(crate) fn commitment() -> Value {
     let opening = Story::tell().unwrap().opening;
     let commitment = opening.commitment().unwrap();
     let places = [("authority", "/cells/1"), ("public", "/kWh")];

@@ -40,7 +40,7 @@ fn record_key(n: u8) -> StateKey {
     StateKey(bytes)
 }
 
-pub fn state() -> Value {
+pub(crate) fn state() -> Value {
     let mut nodes = MemoryNodes::default();
     let mut records: BTreeMap<StateKey, Vec<u8>> = BTreeMap::new();
     let (mut before, mut versions) = (EMPTY_ROOT, Vec::new());

@@ -1,0 +1,148 @@
+//! Verifying the files of `tests/vectors/` with nothing but the genesis file: every exit code.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::home::Run;
+
+fn vector(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/vectors")
+        .join(name)
+}
+
+/// Runs `jangbu verify` in an empty directory, with no configuration and no home.
+fn verify(file: &std::path::Path, arguments: &[&str]) -> Run {
+    let nowhere = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_jangbu"))
+        .arg("verify")
+        .arg(file)
+        .arg("--genesis")
+        .arg(vector("genesis.json"))
+        .args(arguments)
+        .env_clear()
+        .env("HOME", nowhere.path())
+        .current_dir(nowhere.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The bundle with one change, in a file.
+fn changed(change: impl FnOnce(&mut Value)) -> tempfile::NamedTempFile {
+    let mut bundle: Value =
+        serde_json::from_slice(&std::fs::read(vector("proof.jangbu.json")).unwrap()).unwrap();
+    change(&mut bundle);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), serde_json::to_vec(&bundle).unwrap()).unwrap();
+    file
+}
+
+#[test]
+fn a_proof_and_a_receipt_hold_with_the_genesis_file_alone() {
+    let run = verify(&vector("proof.jangbu.json"), &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for words in [
+        "HOLDS",
+        "test/amperia",
+        "nordwind",
+        "not checked",
+        "is true",
+        "✓",
+    ] {
+        assert!(run.stdout.contains(words), "no {words:?} in {run:?}");
+    }
+    let run = verify(&vector("receipt.tlog-proof"), &["--json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let answer = run.json();
+    assert_eq!(answer["verdict"], "holds");
+    assert_eq!(answer["kind"], "receipt");
+    assert_eq!(answer["statements"][0]["member_name"], "amperia");
+    assert_eq!(answer["statements"][0]["signature_checked"], false);
+}
+
+#[test]
+fn a_tampered_proof_exits_with_3_and_says_where() {
+    let file = changed(|bundle| {
+        let value = &mut bundle["state"][0]["value"];
+        let text = value.as_str().unwrap().replacen('A', "B", 1);
+        *value = Value::String(text);
+    });
+    let run = verify(file.path(), &[]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stdout.contains("DOES NOT HOLD"), "{run:?}");
+    assert!(run.stdout.contains("state proof"), "{run:?}");
+    assert!(run.stdout.contains("Nothing in this file"), "{run:?}");
+    let run = verify(file.path(), &["--json"]);
+    assert_eq!(
+        (run.code, &run.json()["verdict"]),
+        (3, &"does_not_hold".into())
+    );
+}
+
+#[test]
+fn a_proof_that_is_too_old_exits_with_4() {
+    let proof = vector("proof.jangbu.json");
+    let run = verify(&proof, &["--min-height", "9"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = verify(&proof, &["--min-height", "10"]);
+    assert_eq!(run.code, 4, "{run:?}");
+    assert!(run.stdout.contains("at least block 10"), "{run:?}");
+    // The vectors' ledger is of 2023.
+    let run = verify(&proof, &["--not-older-than", "7d", "--json"]);
+    assert_eq!(
+        (run.code, &run.json()["verdict"]),
+        (4, &"policy_not_met".into())
+    );
+}
+
+#[test]
+fn a_proof_with_missing_evidence_exits_with_5() {
+    let file = changed(|bundle| {
+        bundle["state"].as_array_mut().unwrap().remove(0);
+    });
+    let run = verify(file.path(), &[]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(run.stdout.contains("CANNOT TELL"), "{run:?}");
+}
+
+#[test]
+fn what_cannot_be_read_exits_with_2() {
+    let file = changed(|bundle| bundle["extra"] = Value::from(1));
+    verify(file.path(), &[]).fails(2, &["extra"]);
+    std::fs::write(file.path(), "hello\n").unwrap();
+    verify(file.path(), &[]).fails(2, &["neither a receipt nor a proof"]);
+    std::fs::write(file.path(), "c2sp.org/tlog-proof@v1\nextra !\n").unwrap();
+    verify(file.path(), &[]).fails(2, &["line 2"]);
+    verify(&vector("no-such-file"), &[]).fails(2, &["no such file"]);
+    let proof = vector("proof.jangbu.json");
+    verify(&proof, &["--document", "/dev/null"]).fails(2, &["opens no document"]);
+    verify(&proof, &["--not-older-than", "yesterday"]).fails(2, &["yesterday"]);
+}
+
+#[test]
+fn a_document_is_checked_against_the_statement_that_committed_to_it() {
+    let vectors: Value =
+        serde_json::from_slice(&std::fs::read(vector("commitment.json")).unwrap()).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap().to_owned();
+    let mut opening = vectors["opening"].clone();
+    std::fs::write(&path, opening.to_string()).unwrap();
+    for proof in ["proof.jangbu.json", "receipt.tlog-proof"] {
+        let run = verify(&vector(proof), &["--document", &path]);
+        assert_eq!(run.code, 0, "{run:?}");
+        assert!(run.stdout.contains("StaxWall"), "{run:?}");
+    }
+    opening["sections"]["public"]["kWh"] = Value::from(11);
+    std::fs::write(&path, opening.to_string()).unwrap();
+    let run = verify(&vector("receipt.tlog-proof"), &["--document", &path]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stdout.contains("document of entry"), "{run:?}");
+}
