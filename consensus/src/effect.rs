@@ -9,23 +9,17 @@ use crate::message::{ConsensusMessage, MessageError, SignedProposal, SignedVote}
 /// What happens to consensus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Begin a height, with the records that its log holds from before a crash.
+    /// Begin the height after the last decided one.
     StartHeight {
-        /// The height after the last decided one.
-        height: Height,
-        /// Its log, in order; empty when it begins for the first time.
+        /// Its log from before a crash, in order; empty when it begins for the first time.
         log: Vec<Vec<u8>>,
     },
     /// A message from a peer, not verified.
     Message(ConsensusMessage),
-    /// A proposed block was received and executed.
+    /// A proposed block was received and executed: the answer to [`Effect::NeedBlock`].
     Value {
         /// Its height.
         height: Height,
-        /// The round it is proposed in.
-        round: u32,
-        /// The earlier round in which it found a quorum of prevotes.
-        valid_round: Option<u32>,
         /// Its id.
         block_id: BlockId,
         /// Whether executing it led where its header says.
@@ -60,17 +54,16 @@ pub enum Effect {
         /// The round.
         round: u32,
     },
-    /// Send the body of a block again, for this round.
-    Restream {
+    /// A proposal names this block: get its body, execute it, and say [`Input::Value`]. Asked
+    /// again for every proposal that names it until then.
+    NeedBlock {
         /// The height.
         height: Height,
-        /// The round.
-        round: u32,
-        /// The earlier round in which it found a quorum of prevotes.
-        valid_round: Option<u32>,
         /// The block.
         block_id: BlockId,
     },
+    /// Send the body of this block again, ahead of its proposal in a later round.
+    Restream(BlockId),
     /// Ring after so many milliseconds.
     ScheduleTimer {
         /// Which timer; a second of the same id replaces the first.

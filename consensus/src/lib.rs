@@ -23,11 +23,13 @@ mod effect;
 mod host;
 mod message;
 mod record;
+mod timeouts;
 mod validator_set;
 
 pub use certificate::{CertificateError, CommitCertificate};
 pub use effect::{Effect, Equivocation, Fatal, Input, Signer, SignerError, TimerId, TimerKind};
-pub use host::{Consensus, Timeouts};
+pub use host::Consensus;
 pub use message::{ConsensusMessage, MessageError, Proposal, SignedProposal, SignedVote, Vote};
 pub use message::{PolkaCertificate, RoundCertificate, RoundVote, VoteType};
+pub use timeouts::Timeouts;
 pub use validator_set::{VALIDATORS_MAX, Validator, ValidatorSet, ValidatorSetError};

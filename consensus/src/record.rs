@@ -8,7 +8,7 @@ use jangbu_ledger::codec::{self, CodecError};
 use jangbu_ledger::id::{BlockId, Height, KeyId};
 
 use crate::context::{self, Address, Context, Value};
-use crate::message::{PolkaCertificate, SignedProposal, SignedVote};
+use crate::message::{ConsensusMessage, PolkaCertificate, SignedProposal, SignedVote};
 
 /// Largest record in bytes: a certificate of every validator.
 const RECORD_BYTES_MAX: usize = 16 * 1024;
@@ -66,6 +66,16 @@ impl Record {
                 }
             }
             _ => return None,
+        })
+    }
+
+    /// The message that it records, if it is one.
+    pub(crate) fn message(&self) -> Option<ConsensusMessage> {
+        Some(match self {
+            Self::Vote(vote) => ConsensusMessage::Vote(vote.clone()),
+            Self::Proposal(proposal) => ConsensusMessage::Proposal(proposal.clone()),
+            Self::Polka(certificate) => ConsensusMessage::Polka(certificate.clone()),
+            Self::Value { .. } | Self::Timeout { .. } => return None,
         })
     }
 

@@ -147,11 +147,14 @@ impl Store for RocksStore {
         self.reader.block(height)
     }
 
-    fn proposed_block(&self, id: &BlockId) -> Result<Option<Block>, StoreError> {
+    fn proposed_blocks(&self) -> Result<Vec<Block>, StoreError> {
         self.reader
-            .get(Column::Proposed, &id.0)?
-            .map(|bytes| Block::decode(&bytes).map_err(column::undecodable("a proposed block")))
-            .transpose()
+            .all(Column::Proposed)
+            .map(|item| {
+                let (_, bytes) = item?;
+                Block::decode(&bytes).map_err(column::undecodable("a proposed block"))
+            })
+            .collect()
     }
 
     fn envelope(&self, id: &EnvelopeId) -> Result<Option<Arc<[u8]>>, StoreError> {

@@ -40,6 +40,11 @@ impl MemoryStore {
         self.finals.clear();
         self
     }
+
+    /// Every record of the state, in order.
+    pub fn records(&self) -> impl Iterator<Item = (&StateKey, &Vec<u8>)> {
+        self.records.iter()
+    }
 }
 
 impl StateReader for MemoryStore {
@@ -76,8 +81,8 @@ impl Store for MemoryStore {
         Ok(self.blocks.get(&height).cloned())
     }
 
-    fn proposed_block(&self, id: &BlockId) -> Result<Option<Block>, StoreError> {
-        Ok(self.proposed.get(id).cloned())
+    fn proposed_blocks(&self) -> Result<Vec<Block>, StoreError> {
+        Ok(self.proposed.values().cloned().collect())
     }
 
     fn envelope(&self, id: &EnvelopeId) -> Result<Option<Arc<[u8]>>, StoreError> {

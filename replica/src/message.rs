@@ -19,8 +19,8 @@ pub const FETCH_MAX: usize = 4096;
 pub enum Message {
     /// A vote, a proposal or a certificate of the running height.
     Consensus(ConsensusMessage),
-    /// The body of a proposed block.
-    Body(Box<Body>),
+    /// The body of a proposed block of the running height or the next.
+    Body(Box<Block>),
     /// Envelopes: news, or the answer to [`Message::Fetch`].
     Envelopes(Vec<Vec<u8>>),
     /// Asks for envelopes.
@@ -36,21 +36,13 @@ pub enum Message {
     },
     /// A cosignature of a checkpoint.
     Cosignature(CosignatureMessage),
+    /// Asks a peer to say again what it said at this height, if it is running there: the sender
+    /// has just arrived.
+    Repeat(Height),
     /// Asks for committed blocks from this height on.
     FetchBlocks(Height),
     /// Committed blocks in order, each with its envelopes.
     Blocks(Vec<(StoredBlock, Vec<Vec<u8>>)>),
-}
-
-/// A proposed block, beside the proposal that names its id.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Body {
-    /// The round it is proposed in.
-    pub round: u32,
-    /// The earlier round in which it found a quorum of prevotes, for a re-proposal.
-    pub valid_round: Option<u32>,
-    /// The block.
-    pub block: Block,
 }
 
 /// A validator's cosignature of the checkpoint after `height`.

@@ -63,6 +63,8 @@ pub struct Pool {
     by_id: BTreeMap<EnvelopeId, (u64, Verified)>,
     by_arrival: BTreeMap<u64, EnvelopeId>,
     per_member: BTreeMap<MemberId, usize>,
+    /// Handed in by our own clients, by when they were last passed on.
+    own: BTreeMap<EnvelopeId, TimeMs>,
 }
 
 impl Pool {
@@ -76,6 +78,7 @@ impl Pool {
             by_id: BTreeMap::new(),
             by_arrival: BTreeMap::new(),
             per_member: BTreeMap::new(),
+            own: BTreeMap::new(),
         }
     }
 
@@ -146,12 +149,36 @@ impl Pool {
             return;
         };
         self.by_arrival.remove(&arrival);
+        self.own.remove(id);
         self.bytes -= verified.bytes.len();
         let member = verified.envelope.member;
         match self.per_member.get(&member).copied() {
             Some(count) if count > 1 => self.per_member.insert(member, count - 1),
             _ => self.per_member.remove(&member),
         };
+    }
+
+    /// Notes that one of our own clients' envelopes was passed on to the other members.
+    pub fn passed_on(&mut self, id: EnvelopeId, now: TimeMs) {
+        self.own.insert(id, now);
+    }
+
+    /// Our own clients' envelopes that still wait `after_ms` after they were passed on, about
+    /// `bytes_max` of them; they count as passed on now.
+    pub fn overdue(&mut self, now: TimeMs, after_ms: u64, bytes_max: usize) -> Vec<Vec<u8>> {
+        let mut overdue = Vec::new();
+        let mut bytes = 0;
+        for (id, passed_on) in &mut self.own {
+            if bytes >= bytes_max || now.0.saturating_sub(passed_on.0) < after_ms {
+                continue;
+            }
+            if let Some((_, verified)) = self.by_id.get(id) {
+                *passed_on = now;
+                bytes += verified.bytes.len();
+                overdue.push(verified.bytes.to_vec());
+            }
+        }
+        overdue
     }
 
     /// The waiting envelopes, oldest first.

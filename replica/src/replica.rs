@@ -19,7 +19,7 @@ mod bodies;
 mod intake;
 mod peers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -30,14 +30,14 @@ use jangbu_ledger::founding::GenesisBlock;
 use jangbu_ledger::id::{BlockId, EnvelopeId, Height, TimeMs};
 
 use crate::candidate::{Candidate, genesis_commit};
-use crate::catchup::CatchUp;
+use crate::catchup::{Ask, CatchUp};
 use crate::chain::Chain;
 use crate::cosign::Cosigner;
 use crate::message::{Class, Message};
 use crate::pool::{AdmissionError, Pool, PoolLimits};
 use crate::store::{Append, FinalCheckpoint, Store, StoreError, Tip};
 use block_size::BlockSize;
-use bodies::PendingBody;
+use bodies::{Needed, PendingBody};
 use intake::Intake;
 
 /// A link to another member, numbered by the caller.
@@ -61,7 +61,7 @@ pub enum TimerId {
     CatchUp,
     /// Envelopes have waited long enough for each other.
     Gather,
-    /// Time to ask for envelopes that a proposed block orders.
+    /// Time to ask for what a proposed block lacks.
     Ask,
 }
 
@@ -160,7 +160,9 @@ pub struct Config {
 /// How often a replica says its tip.
 const TICK_MS: u64 = 1000;
 /// Longest a peer may take to answer with blocks.
-const CATCH_UP_TIMEOUT_MS: u64 = 10_000;
+const CATCH_UP_TIMEOUT_MS: u64 = 5_000;
+/// How long a client's envelope waits here before it is passed on once more.
+const PASS_ON_AGAIN_MS: u64 = 3_000;
 /// Most effects consensus may cause in one step before we call it broken.
 const CONSENSUS_STEPS_MAX: usize = 10_000;
 
@@ -172,15 +174,19 @@ pub struct Replica<S> {
     consensus: Consensus,
     /// Whether the height after the tip is running.
     running: bool,
-    /// Whether a peer has begun the height after the tip.
-    woken: bool,
     pool: Pool,
     intake: Intake,
     cosigner: Cosigner,
     catch_up: CatchUp,
     candidates: BTreeMap<BlockId, Candidate>,
-    bodies: VecDeque<PendingBody>,
+    bodies: Vec<PendingBody>,
+    /// Blocks that proposals of the running height name and consensus knows nothing of.
+    needed: BTreeMap<BlockId, Needed>,
+    /// Whose message is being handled.
+    speaker: Option<PeerId>,
     append: Append,
+    /// Whether `append` must be on disk before this step's effects are performed.
+    sync_due: bool,
     block_size: BlockSize,
     /// When the running height was started.
     started_at: TimeMs,
@@ -228,6 +234,7 @@ impl<S: Store> Replica<S> {
             config.chain.validator_set.clone(),
             config.timeouts,
             config.signer,
+            tip.height,
         );
         let mut replica = Self {
             cosigner: Cosigner::new(config.witness),
@@ -236,13 +243,15 @@ impl<S: Store> Replica<S> {
             tip,
             consensus,
             running: false,
-            woken: false,
             pool: Pool::new(config.pool),
             intake: Intake::default(),
             catch_up: CatchUp::default(),
             candidates: BTreeMap::new(),
-            bodies: VecDeque::new(),
+            bodies: Vec::new(),
+            needed: BTreeMap::new(),
+            speaker: None,
             append: Append::default(),
+            sync_due: false,
             block_size: BlockSize::default(),
             started_at: now,
             committed_at: TimeMs(0),
@@ -259,6 +268,8 @@ impl<S: Store> Replica<S> {
         replica.cosign()?;
         replica.set_timer(TimerId::Tick, TICK_MS);
         replica.resume()?;
+        replica.judge_needed()?;
+        replica.sync()?;
         let effects = std::mem::take(&mut replica.effects);
         Ok((replica, effects))
     }
@@ -295,12 +306,6 @@ impl<S: Store> Replica<S> {
         &self.store
     }
 
-    /// Gives the store back, as a crash would leave it.
-    #[must_use]
-    pub fn into_store(self) -> S {
-        self.store
-    }
-
     /// Envelopes waiting, and their bytes.
     #[must_use]
     pub fn pool_size(&self) -> (usize, usize) {
@@ -308,6 +313,10 @@ impl<S: Store> Replica<S> {
     }
 
     fn handle(&mut self, input: Input) -> Result<(), Fatal> {
+        self.speaker = match &input {
+            Input::Received(peer, _) => Some(*peer),
+            _ => None,
+        };
         match input {
             Input::Submit(submissions) => self.submit(submissions)?,
             Input::Connected(peer) => self.greet(peer),
@@ -322,18 +331,24 @@ impl<S: Store> Replica<S> {
                 self.drive(consensus::Input::Timeout(id))?;
             }
             Input::Timer(TimerId::Tick) => self.tick(),
-            Input::Timer(TimerId::Start) => {}
+            // What they are for is looked at below.
+            Input::Timer(TimerId::Start | TimerId::Ask) => {}
+            Input::Timer(TimerId::Gather) => self.verify_gathered()?,
             Input::Timer(TimerId::CatchUp) => self.catch_up.timed_out(),
-            Input::Timer(TimerId::Gather) => self.take_in()?,
-            Input::Timer(TimerId::Ask) => self.judge_bodies()?,
         }
         self.start_if_due()?;
+        self.judge_needed()?;
         self.ask_for_blocks();
-        Ok(())
+        self.sync()
     }
 
     fn tick(&mut self) {
         self.pool.expire(self.now);
+        // The news of it may have been lost: in a full queue, with a link, with the peers.
+        let overdue =
+            self.pool
+                .overdue(self.now, PASS_ON_AGAIN_MS, crate::catchup::ANSWER_BYTES_MAX);
+        self.pass_on(overdue);
         let tip = self.tip_message();
         self.broadcast(&tip);
         self.set_timer(TimerId::Tick, TICK_MS);
@@ -371,9 +386,13 @@ impl<S: Store> Replica<S> {
 
     fn ask_for_blocks(&mut self) {
         let next = self.tip.height.next();
-        if let Some(peer) = self.catch_up.ask(next) {
-            self.send(peer, &Message::FetchBlocks(next));
-            self.set_timer(TimerId::CatchUp, CATCH_UP_TIMEOUT_MS);
+        match self.catch_up.ask(next, self.now) {
+            Ask::No => {}
+            Ask::Now(peer) => {
+                self.send(peer, &Message::FetchBlocks(next));
+                self.set_timer(TimerId::CatchUp, CATCH_UP_TIMEOUT_MS);
+            }
+            Ask::After(ms) => self.set_timer(TimerId::CatchUp, ms),
         }
     }
 

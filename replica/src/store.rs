@@ -127,8 +127,8 @@ pub trait Store: StateReader + StateNodes {
     fn tip(&self) -> Result<Option<Tip>, StoreError>;
     /// A committed block.
     fn block(&self, height: Height) -> Result<Option<StoredBlock>, StoreError>;
-    /// A proposed block of the running height, kept by [`Store::append`].
-    fn proposed_block(&self, id: &BlockId) -> Result<Option<Block>, StoreError>;
+    /// The proposed blocks of the running height, kept by [`Store::append`].
+    fn proposed_blocks(&self) -> Result<Vec<Block>, StoreError>;
     /// An envelope's bytes.
     fn envelope(&self, id: &EnvelopeId) -> Result<Option<Arc<[u8]>>, StoreError>;
     /// What became of a committed envelope.

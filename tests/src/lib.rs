@@ -1,6 +1,8 @@
-//! End-to-end tests with real processes, published vectors, verifiers made by others.
+//! End-to-end tests with real processes, the simulator, published vectors, verifiers made by
+//! others.
 
 mod binary;
 pub mod cluster;
 pub mod devnet;
+pub mod sim;
 pub mod world;

@@ -188,17 +188,14 @@ fn the_log_of_a_height_is_kept_until_its_block_is_committed() {
         store.log(),
         Ok(vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()])
     );
-    assert_eq!(
-        store.proposed_block(&block.header.id()),
-        Ok(Some(block.clone()))
-    );
+    assert_eq!(store.proposed_blocks(), Ok(vec![block.clone()]));
     assert!(store.envelope(&lost).unwrap().is_some());
 
     store.commit(&next).unwrap();
     drop(store);
     let store = open(directory.path());
     assert_eq!(store.log(), Ok(Vec::new()));
-    assert_eq!(store.proposed_block(&block.header.id()), Ok(None));
+    assert_eq!(store.proposed_blocks(), Ok(Vec::new()));
     assert_eq!(store.envelope(&lost), Ok(None));
     assert!(store.envelope(&block.envelopes[0]).unwrap().is_some());
 }

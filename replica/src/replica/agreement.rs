@@ -1,46 +1,68 @@
 //! Drives consensus: when a height starts, what is proposed, what is written before what is
 //! sent, what a decision commits.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use jangbu_consensus::{self as consensus, CommitCertificate};
-use jangbu_ledger::id::{Height, TimeMs};
+use jangbu_consensus::{self as consensus, CommitCertificate, ConsensusMessage};
+use jangbu_ledger::id::{BlockId, Height, TimeMs};
 
+use super::bodies::Gathered;
 use super::{CONSENSUS_STEPS_MAX, Effect, Fatal, PeerId, Replica, TimerId};
-use crate::candidate::{self, Candidate};
-use crate::message::{Body, Message};
-use crate::store::{Append, Store};
+use crate::candidate::{self, Candidate, CandidateError};
+use crate::message::Message;
+use crate::pool::Verified;
+use crate::store::{Append, Store, StoreError};
 
 impl<S: Store> Replica<S> {
-    /// After a restart: replays the running height's log, if it has one.
+    /// After a restart: executes the blocks that were proposed at the running height, then
+    /// replays its log, if it has one, which may propose, lock or decide any of them.
     pub(super) fn resume(&mut self) -> Result<(), Fatal> {
         let log = self.store.log()?;
         if log.is_empty() {
             self.set_timer(TimerId::Start, 0);
             return Ok(());
         }
-        self.start_height(log)
-    }
-
-    /// Something concerns the next height: let it start.
-    pub(super) fn wake(&mut self) {
-        if !self.running {
-            self.woken = true;
+        for block in self.store.proposed_blocks()? {
+            let id = block.header.id();
+            let damaged = |what: String| {
+                StoreError::Corrupt(format!(
+                    "block {id}, which was executed before the restart, cannot be again: {what}"
+                ))
+            };
+            let envelopes = match self.gather(&block, &BTreeMap::new())? {
+                Gathered::All(envelopes) => envelopes,
+                Gathered::Missing(ids) => {
+                    return Err(damaged(format!("{} envelopes are gone", ids.len())).into());
+                }
+                Gathered::Invalid(reason) => return Err(damaged(reason).into()),
+            };
+            let list: Vec<&Verified> = envelopes.iter().collect();
+            match candidate::check(&self.chain, &self.store, &self.tip, &block, &list) {
+                Ok(candidate) => {
+                    self.candidates.insert(id, candidate);
+                }
+                Err(CandidateError::Invalid(reason)) => {
+                    return Err(damaged(reason.to_string()).into());
+                }
+                Err(CandidateError::Store(error)) => return Err(error.into()),
+            }
         }
+        self.start_height(log)
     }
 
     /// Starts the next height if there is something to record, a peer has begun it, or the
     /// heartbeat is due; not sooner after the last block than the interval asks.
     pub(super) fn start_if_due(&mut self) -> Result<(), Fatal> {
-        if self.running || self.catch_up.waiting() {
+        if self.running {
             return Ok(());
         }
         let rested = self.now.0.saturating_sub(self.committed_at.0);
-        let wanted = self.woken || !self.pool.is_empty() || rested >= self.settings.max_idle_ms;
+        let woken = self.consensus.has_messages_for(self.tip.height.next());
+        let wanted = woken || !self.pool.is_empty() || rested >= self.settings.max_idle_ms;
         if !wanted {
             return Ok(());
         }
-        if !self.woken && rested < self.settings.block_interval_ms {
+        if !woken && rested < self.settings.block_interval_ms {
             self.set_timer(TimerId::Start, self.settings.block_interval_ms - rested);
             return Ok(());
         }
@@ -49,13 +71,8 @@ impl<S: Store> Replica<S> {
 
     fn start_height(&mut self, log: Vec<Vec<u8>>) -> Result<(), Fatal> {
         self.running = true;
-        self.woken = false;
         self.started_at = self.now;
-        self.drive(consensus::Input::StartHeight {
-            height: self.tip.height.next(),
-            log,
-        })?;
-        self.judge_bodies()
+        self.drive(consensus::Input::StartHeight { log })
     }
 
     /// Feeds consensus one input and performs what it asks, in order, until it rests.
@@ -90,26 +107,17 @@ impl<S: Store> Replica<S> {
                     self.append.log.push(record);
                 }
             }
-            consensus::Effect::Sync => self.sync()?,
+            consensus::Effect::Sync => self.sync_due = true,
             consensus::Effect::Send(message) => self.broadcast(&Message::Consensus(message)),
             consensus::Effect::GetValue { height, round } => {
                 if let Some(input) = self.propose(height, round)? {
                     inputs.push_back(input);
                 }
             }
-            consensus::Effect::Restream {
-                round,
-                valid_round,
-                block_id,
-                ..
-            } => {
-                if let Some(candidate) = self.candidates.get(&block_id) {
-                    let block = candidate.block.clone();
-                    self.broadcast(&Message::Body(Box::new(Body {
-                        round,
-                        valid_round,
-                        block,
-                    })));
+            consensus::Effect::NeedBlock { block_id, .. } => self.need(block_id),
+            consensus::Effect::Restream(block_id) => {
+                if let Some(message) = self.body(&block_id) {
+                    self.broadcast(&message);
                 }
             }
             consensus::Effect::ScheduleTimer { id, after_ms } => {
@@ -130,12 +138,27 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Everything that must survive is on disk when this returns.
-    fn sync(&mut self) -> Result<(), Fatal> {
-        if !self.append.is_empty() {
+    /// Writes what must survive, if anything of this step needs it written. No message leaves
+    /// before the step ends, so one write serves all of a step's messages.
+    pub(super) fn sync(&mut self) -> Result<(), Fatal> {
+        if std::mem::take(&mut self.sync_due) && !self.append.is_empty() {
             self.store.append(&std::mem::take(&mut self.append))?;
         }
         Ok(())
+    }
+
+    /// Keeps a block that was executed, and has it on disk before anything is said of it.
+    pub(super) fn keep_candidate(&mut self, candidate: Candidate) {
+        self.append.blocks.push(candidate.block.clone());
+        let envelopes = candidate.commit.envelopes.iter().cloned();
+        self.append.envelopes.extend(envelopes);
+        self.candidates.insert(candidate.id, candidate);
+    }
+
+    /// The message with the body of a block that we executed.
+    pub(super) fn body(&self, id: &BlockId) -> Option<Message> {
+        let candidate = self.candidates.get(id)?;
+        Some(Message::Body(Box::new(candidate.block.clone())))
     }
 
     fn propose(&mut self, height: Height, round: u32) -> Result<Option<consensus::Input>, Fatal> {
@@ -156,19 +179,12 @@ impl<S: Store> Replica<S> {
             self.block_size.in_round(round),
             waiting,
         )?;
-        let (id, block) = (candidate.id, candidate.block.clone());
-        // On disk before the proposal leaves: after a crash we must be able to give it again.
-        self.append.blocks.push(block.clone());
-        self.append
-            .envelopes
-            .extend(candidate.commit.envelopes.iter().cloned());
-        self.candidates.insert(id, candidate);
-        self.sync()?;
-        self.broadcast(&Message::Body(Box::new(Body {
-            round,
-            valid_round: None,
-            block,
-        })));
+        let id = candidate.id;
+        // On disk with the proposal: after a crash we must be able to give it again.
+        self.keep_candidate(candidate);
+        if let Some(message) = self.body(&id) {
+            self.broadcast(&message);
+        }
         Ok(Some(consensus::Input::ProposeValue {
             height,
             round,
@@ -199,19 +215,21 @@ impl<S: Store> Replica<S> {
             self.now.0.saturating_sub(self.started_at.0),
         );
         candidate.commit.block.certificate = Some(certificate);
+        // What the height still had to log or sync, the commit supersedes.
         self.append = Append::default();
+        self.sync_due = false;
         self.store.commit(&candidate.commit)?;
         self.tip = candidate.commit.tip.clone();
         for id in &candidate.block.envelopes {
             self.pool.remove(id);
         }
         self.candidates.clear();
+        self.needed.clear();
         self.running = false;
         self.committed_at = self.now;
         let tip = self.tip.height;
         self.bodies
-            .retain(|pending| pending.body.block.header.height > tip);
-        self.woken = !self.bodies.is_empty() || self.consensus.has_messages_for(tip.next());
+            .retain(|pending| pending.block().header.height > tip);
         let envelopes = candidate.block.envelopes;
         self.effects.push(Effect::Committed(tip, envelopes));
         self.cosign()
@@ -222,21 +240,14 @@ impl<S: Store> Replica<S> {
         if !self.running {
             return;
         }
-        for message in self.consensus.current_messages() {
+        let messages: Vec<ConsensusMessage> = self.consensus.current_messages().cloned().collect();
+        for message in messages {
+            if let ConsensusMessage::Proposal(signed) = &message
+                && let Some(body) = self.body(&signed.proposal.block_id)
+            {
+                self.send(peer, &body);
+            }
             self.send(peer, &Message::Consensus(message));
-        }
-        if let Some((round, valid_round, id)) = self.consensus.current_proposal()
-            && let Some(candidate) = self.candidates.get(&id)
-        {
-            let block = candidate.block.clone();
-            self.send(
-                peer,
-                &Message::Body(Box::new(Body {
-                    round,
-                    valid_round,
-                    block,
-                })),
-            );
         }
     }
 }

@@ -1,4 +1,18 @@
-//! Bodies of proposed blocks: gathered, executed, fed to consensus, committed.
+//! Proposed blocks: their bodies and envelopes are gathered, executed, and consensus is told.
+//!
+//! ```text
+//!   Body ──▶ kept ──┐
+//!                   ├──▶ envelopes ──▶ clock ──▶ execute ──▶ Input::Value
+//!   NeedBlock ──────┘
+//! ```
+//!
+//! A body may come before its proposal or after; only one that a signed proposal names is
+//! executed. What is missing is asked of whoever sent the proposal or the body, and then of
+//! everyone, until it is here or the height is decided.
+
+mod gather;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jangbu_consensus as consensus;
 use jangbu_ledger::block::Block;
@@ -6,199 +20,277 @@ use jangbu_ledger::id::{BlockId, EnvelopeId, TimeMs};
 
 use super::{Effect, Fatal, PeerId, Replica, TimerId};
 use crate::candidate::{self, CandidateError};
-use crate::message::{Body, FETCH_MAX, Message};
-use crate::pool::{self, Verified};
-use crate::store::{Store, StoreError};
+use crate::message::{FETCH_MAX, Message};
+use crate::pool::Verified;
+use crate::store::Store;
+pub(super) use gather::Gathered;
 
-/// Most bodies kept while envelopes are missing or their height has not come. A correct
-/// proposer sends one per round; rounds of two heights are rarely this many.
-const BODIES_MAX: usize = 64;
-
-/// How long missing envelopes may be on their way before they are asked for: members pass them
+/// Most bodies kept per peer. A correct proposer sends one per round of two heights; a peer
+/// that sends more loses its own oldest.
+const BODIES_PER_PEER_MAX: usize = 8;
+/// How long what a block lacks may be on its way before it is asked for: members pass envelopes
 /// on when they come, and only the block's body travels faster than these.
 const ASK_AFTER_MS: u64 = 20;
-/// How long until they are asked for again.
+/// How long until it is asked for again, and then of everyone.
 const ASK_AGAIN_MS: u64 = 500;
 
-/// A body that cannot be executed yet.
-#[derive(Debug, Clone)]
+/// A body of the next height or the one after.
+#[derive(Debug)]
 pub(super) struct PendingBody {
-    pub(super) from: PeerId,
-    pub(super) body: Body,
-    /// Since when envelopes are missing or were last asked for, and how long to wait from then.
-    pub(super) missing: Option<(TimeMs, u64)>,
+    from: PeerId,
+    id: BlockId,
+    block: Block,
+    /// Envelopes that were not here when someone looked.
+    missing: BTreeSet<EnvelopeId>,
+    /// Those that came for this block: a full pool must not keep it from being executed.
+    found: BTreeMap<EnvelopeId, Verified>,
+    question: Question,
 }
 
-/// What became of a body.
+/// A block that a proposal of the running height names.
+#[derive(Debug)]
+pub(super) struct Needed {
+    /// Who sent the proposal.
+    from: Option<PeerId>,
+    question: Question,
+}
+
+/// When to ask for what is missing.
+#[derive(Debug, Clone, Copy, Default)]
+struct Question {
+    /// Since when it is missing or was last asked for.
+    since: Option<TimeMs>,
+    asked: bool,
+}
+
+/// Of whom to ask it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Nobody,
+    One,
+    Everyone,
+}
+
+impl Question {
+    /// Whom to ask now.
+    fn ask(&mut self, now: TimeMs) -> Whom {
+        let since = self.since.get_or_insert(now);
+        let wait = if self.asked {
+            ASK_AGAIN_MS
+        } else {
+            ASK_AFTER_MS
+        };
+        // A clock that was set back must not hold the question up.
+        if now.0.abs_diff(since.0) < wait {
+            return Whom::Nobody;
+        }
+        *since = now;
+        match std::mem::replace(&mut self.asked, true) {
+            false => Whom::One,
+            true => Whom::Everyone,
+        }
+    }
+
+    /// How long until it is to be asked next.
+    fn rest(&self, now: TimeMs) -> u64 {
+        let wait = if self.asked {
+            ASK_AGAIN_MS
+        } else {
+            ASK_AFTER_MS
+        };
+        let since = self.since.unwrap_or(now);
+        wait.saturating_sub(now.0.abs_diff(since.0))
+    }
+}
+
+/// What can be said of a block.
 enum Judged {
-    /// It was fed to consensus, or is of no use.
-    Done,
-    /// It waits for its height, for envelopes, or for its time to come.
-    Waits,
+    /// Whether it is valid.
+    Valid(bool),
+    /// Nothing yet; look again after so many milliseconds.
+    After(u64),
+}
+
+impl PendingBody {
+    pub(super) const fn block(&self) -> &Block {
+        &self.block
+    }
 }
 
 impl<S: Store> Replica<S> {
     /// A body from a peer.
-    pub(super) fn receive_body(&mut self, from: PeerId, body: Body) -> Result<(), Fatal> {
-        let height = body.block.header.height;
+    pub(super) fn receive_body(&mut self, from: PeerId, block: Block) {
+        let height = block.header.height;
         if height <= self.tip.height || height > self.tip.height.next().next() {
-            return Ok(());
-        }
-        self.keep_body(PendingBody {
-            from,
-            body,
-            missing: None,
-        });
-        self.wake();
-        // What the block orders may be among what is being gathered.
-        self.verify_gathered()?;
-        self.judge_bodies()
-    }
-
-    fn keep_body(&mut self, pending: PendingBody) {
-        let same = |kept: &PendingBody| {
-            kept.body.block.header == pending.body.block.header
-                && kept.body.round == pending.body.round
-        };
-        if self.bodies.iter().any(same) {
             return;
         }
-        if self.bodies.len() >= BODIES_MAX {
-            self.bodies.pop_front();
+        // The id covers the header only: with another list of envelopes this is no such block.
+        if block.header.envelopes_root != Block::envelopes_root(&block.envelopes) {
+            let reason = "a body with other envelopes than its header says".to_owned();
+            self.effects.push(Effect::Misbehaved(from, reason));
+            return;
         }
-        self.bodies.push_back(pending);
+        let id = block.header.id();
+        if self.candidates.contains_key(&id) || self.bodies.iter().any(|kept| kept.id == id) {
+            return;
+        }
+        let mut of_peer = self.bodies.iter().filter(|kept| kept.from == from);
+        if of_peer.clone().count() >= BODIES_PER_PEER_MAX
+            && let Some(oldest) = of_peer.next().map(|kept| kept.id)
+        {
+            self.bodies.retain(|kept| kept.id != oldest);
+        }
+        self.bodies.push(PendingBody {
+            from,
+            id,
+            block,
+            missing: BTreeSet::new(),
+            found: BTreeMap::new(),
+            question: Question::default(),
+        });
     }
 
-    /// Tries every kept body again; call when an envelope came, a height started, time passed.
-    pub(super) fn judge_bodies(&mut self) -> Result<(), Fatal> {
-        if !self.running {
+    /// A proposal names this block.
+    pub(super) fn need(&mut self, id: BlockId) {
+        let from = self.speaker;
+        self.needed.entry(id).or_insert(Needed {
+            from,
+            question: Question::default(),
+        });
+    }
+
+    /// Tries every block that a proposal names; asks for what is missing. Call when anything
+    /// may have changed: it costs nothing while nothing is needed.
+    pub(super) fn judge_needed(&mut self) -> Result<(), Fatal> {
+        if self.needed.is_empty() {
             return Ok(());
         }
-        for mut pending in std::mem::take(&mut self.bodies) {
-            if let Judged::Waits = self.judge_body(&mut pending)? {
-                self.bodies.push_back(pending);
+        // What a block orders may be among what is being gathered.
+        self.verify_gathered()?;
+        let ids: Vec<BlockId> = self.needed.keys().copied().collect();
+        let mut rest = u64::MAX;
+        for id in ids {
+            match self.judge(id)? {
+                Judged::Valid(valid) => {
+                    self.needed.remove(&id);
+                    self.drive(consensus::Input::Value {
+                        height: self.tip.height.next(),
+                        block_id: id,
+                        valid,
+                    })?;
+                }
+                Judged::After(ms) => rest = rest.min(ms),
             }
         }
-        let tip = self.tip.height;
-        self.bodies
-            .retain(|pending| pending.body.block.header.height > tip);
+        if !self.needed.is_empty() {
+            self.set_timer(TimerId::Ask, rest.clamp(1, ASK_AGAIN_MS));
+        }
         Ok(())
     }
 
-    fn judge_body(&mut self, pending: &mut PendingBody) -> Result<Judged, Fatal> {
-        let Body {
-            round, valid_round, ..
-        } = pending.body;
-        let header = &pending.body.block.header;
-        if header.height != self.tip.height.next() {
-            return Ok(Judged::Waits);
+    /// Whether the block is valid, if that can be said.
+    fn judge(&mut self, id: BlockId) -> Result<Judged, Fatal> {
+        if self.candidates.contains_key(&id) {
+            return Ok(Judged::Valid(true));
         }
-        if valid_round.is_none() {
-            let drift = header.time_ms.0.abs_diff(self.now.0);
-            // Withheld, never called invalid: by the time its time has come it may be fine.
-            if drift > self.settings.max_drift_ms {
-                return Ok(if header.time_ms > self.now {
-                    Judged::Waits
-                } else {
-                    Judged::Done
-                });
-            }
-        }
-        let (height, id) = (header.height, header.id());
-        let Some(valid) = self.executed(pending, &id)? else {
-            return Ok(Judged::Waits);
+        let Some(position) = self.bodies.iter().position(|kept| kept.id == id) else {
+            return Ok(Judged::After(self.ask_for_body(id)));
         };
-        self.drive(consensus::Input::Value {
-            height,
-            round,
-            valid_round,
-            block_id: id,
-            valid,
-        })?;
-        Ok(Judged::Done)
+        let mut pending = self.bodies.remove(position);
+        let judged = self.judge_body(&mut pending)?;
+        if let Judged::After(_) = judged {
+            self.bodies.insert(position, pending);
+        }
+        Ok(judged)
     }
 
-    /// Whether the block is valid; `None` while envelopes are missing (they are asked for, if
-    /// they do not come by themselves).
-    fn executed(&mut self, pending: &mut PendingBody, id: &BlockId) -> Result<Option<bool>, Fatal> {
-        if self.candidates.contains_key(id) {
-            return Ok(Some(true));
+    fn judge_body(&mut self, pending: &mut PendingBody) -> Result<Judged, Fatal> {
+        let header = &pending.block.header;
+        // Withheld, never called invalid: by the time its time has come it may be fine, and
+        // what a quorum vouches for is not judged by our clock.
+        let drift = header.time_ms.0.abs_diff(self.now.0);
+        if drift > self.settings.max_drift_ms && !self.consensus.is_vouched_for(&pending.id) {
+            return Ok(Judged::After(ASK_AGAIN_MS));
         }
-        let block = &pending.body.block;
-        let Some(envelopes) = self.gather(block)? else {
-            let (mut since, mut wait) = pending.missing.unwrap_or((self.now, ASK_AFTER_MS));
-            // A clock that was set back must not hold the question up.
-            if self.now.0.abs_diff(since.0) >= wait {
-                for ids in self.missing(block)?.chunks(FETCH_MAX) {
-                    self.send(pending.from, &Message::Fetch(ids.to_vec()));
-                }
-                (since, wait) = (self.now, ASK_AGAIN_MS);
+        pending.missing.retain(|id| self.pool.get(id).is_none());
+        if !pending.missing.is_empty() {
+            return Ok(Judged::After(self.ask_for_envelopes(pending)));
+        }
+        let envelopes = match self.gather(&pending.block, &pending.found)? {
+            Gathered::All(envelopes) => envelopes,
+            Gathered::Missing(ids) => {
+                pending.missing = ids.into_iter().collect();
+                return Ok(Judged::After(self.ask_for_envelopes(pending)));
             }
-            pending.missing = Some((since, wait));
-            self.set_timer(TimerId::Ask, wait - self.now.0.abs_diff(since.0));
-            return Ok(None);
+            Gathered::Invalid(reason) => {
+                self.accuse(pending, &reason);
+                return Ok(Judged::Valid(false));
+            }
         };
         let list: Vec<&Verified> = envelopes.iter().collect();
-        match candidate::check(&self.chain, &self.store, &self.tip, block, &list) {
+        match candidate::check(&self.chain, &self.store, &self.tip, &pending.block, &list) {
             Ok(candidate) => {
-                self.append.blocks.push(block.clone());
-                self.append
-                    .envelopes
-                    .extend(candidate.commit.envelopes.iter().cloned());
-                self.candidates.insert(*id, candidate);
-                Ok(Some(true))
+                self.keep_candidate(candidate);
+                Ok(Judged::Valid(true))
             }
             Err(CandidateError::Invalid(reason)) => {
-                self.effects.push(Effect::Misbehaved(
-                    pending.from,
-                    format!("block {id} is invalid: {reason}"),
-                ));
-                Ok(Some(false))
+                self.accuse(pending, &reason.to_string());
+                Ok(Judged::Valid(false))
             }
             Err(CandidateError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// The block's envelopes in order, from the pool or the disk; `None` if one is missing.
-    pub(super) fn gather(&self, block: &Block) -> Result<Option<Vec<Verified>>, Fatal> {
-        let mut found = Vec::with_capacity(block.envelopes.len());
-        let mut stored: Vec<(usize, Vec<u8>)> = Vec::new();
-        for (position, id) in block.envelopes.iter().enumerate() {
-            if let Some(verified) = self.pool.get(id) {
-                found.push(Some(verified.clone()));
-            } else if let Some(bytes) = self.store.envelope(id)? {
-                stored.push((position, bytes.to_vec()));
-                found.push(None);
-            } else {
-                return Ok(None);
-            }
-        }
-        // Written by us for a proposed block of this height; verify again after a restart.
-        let (positions, bytes): (Vec<usize>, Vec<Vec<u8>>) = stored.into_iter().unzip();
-        let time = block.header.time_ms;
-        let results = pool::verify(&self.chain.chain_id, time, &self.store, bytes);
-        for (position, result) in positions.into_iter().zip(results) {
-            match result {
-                Ok(verified) => {
-                    if let Some(place) = found.get_mut(position) {
-                        *place = Some(verified);
-                    }
-                }
-                // It was fine once; that a block now orders it is the block's fault, and the
-                // block cannot be executed.
-                Err(_) => return Ok(None),
-            }
-        }
-        Ok(found.into_iter().collect())
+    fn accuse(&mut self, pending: &PendingBody, reason: &str) {
+        let reason = format!("block {} is invalid: {reason}", pending.id);
+        self.effects.push(Effect::Misbehaved(pending.from, reason));
     }
 
-    fn missing(&self, block: &Block) -> Result<Vec<EnvelopeId>, StoreError> {
-        let mut missing = Vec::new();
-        for id in &block.envelopes {
-            if self.pool.get(id).is_none() && self.store.envelope(id)?.is_none() {
-                missing.push(*id);
+    /// Returns how long to wait for the answer.
+    fn ask_for_body(&mut self, id: BlockId) -> u64 {
+        let now = self.now;
+        let Some(needed) = self.needed.get_mut(&id) else {
+            return ASK_AGAIN_MS;
+        };
+        let (whom, rest) = (needed.question.ask(now), needed.question.rest(now));
+        match (whom, needed.from) {
+            (Whom::Nobody, _) => {}
+            (Whom::One, Some(peer)) => self.send(peer, &Message::FetchBody(id)),
+            _ => self.broadcast(&Message::FetchBody(id)),
+        }
+        rest
+    }
+
+    /// Returns how long to wait for the answer.
+    fn ask_for_envelopes(&mut self, pending: &mut PendingBody) -> u64 {
+        let whom = pending.question.ask(self.now);
+        if whom != Whom::Nobody {
+            let ids: Vec<EnvelopeId> = pending.missing.iter().copied().collect();
+            for chunk in ids.chunks(FETCH_MAX) {
+                let message = Message::Fetch(chunk.to_vec());
+                match whom {
+                    Whom::One => self.send(pending.from, &message),
+                    _ => self.broadcast(&message),
+                }
             }
         }
-        Ok(missing)
+        pending.question.rest(self.now)
+    }
+
+    /// The time of a block that waits for this envelope: what counts is whether it may be
+    /// ordered then, not now.
+    pub(super) fn wanted_at(&self, id: &EnvelopeId) -> Option<TimeMs> {
+        let mut bodies = self.bodies.iter();
+        let pending = bodies.find(|pending| pending.missing.contains(id))?;
+        Some(pending.block.header.time_ms)
+    }
+
+    /// Hands a verified envelope to the bodies that wait for it.
+    pub(super) fn hand_to_bodies(&mut self, verified: &Verified) {
+        for pending in &mut self.bodies {
+            if pending.missing.remove(&verified.id) {
+                pending.found.insert(verified.id, verified.clone());
+            }
+        }
     }
 }

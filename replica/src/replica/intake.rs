@@ -10,6 +10,8 @@
 //! than one with few. So after the first envelope, which is taken at once, those that follow
 //! within [`GATHER_MS`] wait for each other; never while a proposed block waits for any.
 
+use std::collections::BTreeMap;
+
 use jangbu_ledger::envelope::Envelope;
 use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::id::TimeMs;
@@ -82,18 +84,12 @@ impl<S: Store> Replica<S> {
 
     fn take_in_if_due(&mut self) -> Result<(), Fatal> {
         match self.intake.rest(self.now) {
-            Some(rest) if self.bodies.is_empty() => {
+            Some(rest) if self.needed.is_empty() => {
                 self.set_timer(TimerId::Gather, rest);
                 Ok(())
             }
-            _ => self.take_in(),
+            _ => self.verify_gathered(),
         }
-    }
-
-    /// Takes in everything gathered, and what waited for it.
-    pub(super) fn take_in(&mut self) -> Result<(), Fatal> {
-        self.verify_gathered()?;
-        self.judge_bodies()
     }
 
     /// Verifies everything gathered in one batch and tells what became of it.
@@ -105,8 +101,16 @@ impl<S: Store> Replica<S> {
         }
         self.intake.last = self.now;
         let (mut sources, mut news) = (Vec::new(), Vec::new());
+        // What a block waits for is judged by that block's time, the rest by our clock.
+        let mut wanted: BTreeMap<TimeMs, (Vec<PeerId>, Vec<Vec<u8>>)> = BTreeMap::new();
         for (source, bytes) in gathered {
             let id = Envelope::id_of(&bytes);
+            if let (Source::Member(peer), Some(time)) = (source, self.wanted_at(&id)) {
+                let batch = wanted.entry(time).or_default();
+                batch.0.push(peer);
+                batch.1.push(bytes);
+                continue;
+            }
             // The id covers every byte, so what waits in the pool is verified already.
             if self.pool.get(&id).is_none() {
                 sources.push(source);
@@ -128,6 +132,15 @@ impl<S: Store> Replica<S> {
             }
         }
         self.pass_on(to_pass_on);
+        for (time, (peers, batch)) in wanted {
+            let results = pool::verify(&self.chain.chain_id, time, &self.store, batch);
+            for (peer, result) in peers.into_iter().zip(results) {
+                match result {
+                    Ok(verified) => self.hand_to_bodies(&verified),
+                    Err(error) => self.refuse(peer, &error),
+                }
+            }
+        }
         Ok(())
     }
 
@@ -145,6 +158,7 @@ impl<S: Store> Replica<S> {
         }
         let (id, bytes) = (verified.id, verified.bytes.to_vec());
         Ok(self.pool.insert(verified).map(|()| {
+            self.pool.passed_on(id, self.now);
             to_pass_on.push(bytes);
             Admission::Pending(id)
         }))
@@ -164,18 +178,21 @@ impl<S: Store> Replica<S> {
                     let _full = self.pool.insert(verified);
                 }
             }
-            Err(AdmissionError::Envelope(error)) => {
+            Err(error) => self.refuse(peer, &error),
+        }
+        Ok(())
+    }
+
+    /// An envelope from a member that we do not take.
+    fn refuse(&mut self, peer: PeerId, error: &AdmissionError) {
+        match error {
+            AdmissionError::Envelope(_) | AdmissionError::Signature => {
                 self.effects
                     .push(Effect::Misbehaved(peer, error.to_string()));
             }
-            Err(AdmissionError::Signature) => {
-                let reason = "an envelope's signature does not verify".to_owned();
-                self.effects.push(Effect::Misbehaved(peer, reason));
-            }
             // Expired on the way, or its key was revoked meanwhile: nobody's fault.
-            Err(_) => {}
+            _ => {}
         }
-        Ok(())
     }
 
     /// The outcomes of an envelope that needs no block: decided before, or all of whose
@@ -199,7 +216,7 @@ impl<S: Store> Replica<S> {
     }
 
     /// Passes new envelopes on, in messages within the limit.
-    fn pass_on(&mut self, news: Vec<Vec<u8>>) {
+    pub(super) fn pass_on(&mut self, news: Vec<Vec<u8>>) {
         let mut batch = Vec::new();
         let mut size = 0;
         for bytes in news {

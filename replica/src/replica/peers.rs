@@ -1,12 +1,14 @@
 //! What members ask of each other, and how a member that was away catches up.
 
 use jangbu_consensus as consensus;
+use jangbu_ledger::block::Block;
+use jangbu_ledger::envelope::Envelope;
 use jangbu_ledger::id::{EnvelopeId, Height};
 
 use super::{Effect, Fatal, PeerId, Replica, TimerId};
 use crate::candidate::{self, CandidateError};
 use crate::catchup::{ANSWER_BLOCKS_MAX, ANSWER_BYTES_MAX};
-use crate::message::{Body, FETCH_MAX, Message};
+use crate::message::{FETCH_MAX, Message};
 use crate::pool::{self, Verified};
 use crate::store::{Store, StoredBlock};
 
@@ -19,26 +21,23 @@ impl<S: Store> Replica<S> {
                     // The sender decided what we have not; its tip says from where to ask.
                     self.catch_up.heard(peer, Height(height.0 - 1));
                 }
-                if height == self.tip.height.next() {
-                    self.wake();
-                    self.start_if_due()?;
-                }
                 self.drive(consensus::Input::Message(message))
             }
-            Message::Body(body) => self.receive_body(peer, *body),
+            Message::Body(block) => {
+                self.receive_body(peer, *block);
+                Ok(())
+            }
             Message::Envelopes(envelopes) => self.receive_envelopes(peer, envelopes),
             Message::Fetch(ids) => self.answer_fetch(peer, ids),
             Message::FetchBody(id) => {
-                if let Some(candidate) = self.candidates.get(&id) {
-                    let block = candidate.block.clone();
-                    self.send(
-                        peer,
-                        &Message::Body(Box::new(Body {
-                            round: 0,
-                            valid_round: None,
-                            block,
-                        })),
-                    );
+                if let Some(body) = self.body(&id) {
+                    self.send(peer, &body);
+                }
+                Ok(())
+            }
+            Message::Repeat(height) => {
+                if height == self.tip.height.next() {
+                    self.resend_to(peer);
                 }
                 Ok(())
             }
@@ -120,9 +119,7 @@ impl<S: Store> Replica<S> {
             return Ok(());
         }
         self.effects.push(Effect::CancelTimer(TimerId::CatchUp));
-        if blocks.is_empty() {
-            self.catch_up.forget(peer);
-        }
+        let before = self.tip.height;
         for (stored, envelopes) in blocks {
             if stored.block.header.height != self.tip.height.next() {
                 continue;
@@ -130,8 +127,16 @@ impl<S: Store> Replica<S> {
             if let Err(reason) = self.apply(stored, envelopes)? {
                 self.catch_up.forget(peer);
                 self.effects.push(Effect::Misbehaved(peer, reason));
-                break;
+                return Ok(());
             }
+        }
+        let next = self.tip.height.next();
+        if self.tip.height == before {
+            // Nothing we could use, whatever it claims to have.
+            self.catch_up.forget(peer);
+        } else if !self.catch_up.anyone_at(next) {
+            // Arrived: the others may have said what they had to say before we could hear it.
+            self.broadcast(&Message::Repeat(next));
         }
         Ok(())
     }
@@ -153,45 +158,46 @@ impl<S: Store> Replica<S> {
         if let Err(error) = certificate.verify(&self.chain.chain_id, &self.chain.validator_set) {
             return Ok(Err(error.to_string()));
         }
+        // From here on the header is certified, and whatever it binds.
+        if let Some(candidate) = self.candidates.remove(&id) {
+            self.abandon_height(block.header.height);
+            return self.commit(candidate, certificate).map(Ok);
+        }
+        let bound = block.header.envelopes_root == Block::envelopes_root(&block.envelopes)
+            && envelopes
+                .iter()
+                .map(|bytes| Envelope::id_of(bytes))
+                .eq(block.envelopes.iter().copied());
+        if !bound {
+            return Ok(Err("a block with other envelopes than it orders".into()));
+        }
+        let certified_but_invalid = |reason: String| Fatal::CertifiedButInvalid {
+            height: block.header.height,
+            block: id,
+            reason,
+        };
         let time = block.header.time_ms;
-        let verified: Result<Vec<Verified>, _> =
+        let verified: Vec<Verified> =
             pool::verify(&self.chain.chain_id, time, &self.store, envelopes)
                 .into_iter()
-                .collect();
-        let verified = match verified {
-            Ok(verified)
-                if verified
-                    .iter()
-                    .map(|v| v.id)
-                    .eq(block.envelopes.iter().copied()) =>
-            {
-                verified
-            }
-            Ok(_) => return Ok(Err("a block with other envelopes than it orders".into())),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
+                .collect::<Result<_, _>>()
+                .map_err(|error| certified_but_invalid(error.to_string()))?;
         let list: Vec<&Verified> = verified.iter().collect();
         match candidate::check(&self.chain, &self.store, &self.tip, &block, &list) {
             Ok(candidate) => {
-                self.consensus_abandoned();
+                self.abandon_height(block.header.height);
                 self.commit(candidate, certificate).map(Ok)
             }
-            Err(CandidateError::Invalid(reason)) => Err(Fatal::CertifiedButInvalid {
-                height: block.header.height,
-                block: id,
-                reason: reason.to_string(),
-            }),
+            Err(CandidateError::Invalid(reason)) => Err(certified_but_invalid(reason.to_string())),
             Err(CandidateError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// The running height was decided elsewhere: its timers mean nothing any more.
-    fn consensus_abandoned(&mut self) {
-        if self.running {
-            for id in self.consensus.abandon() {
-                self.effects
-                    .push(Effect::CancelTimer(TimerId::Consensus(id)));
-            }
+    /// A height was decided elsewhere: its timers mean nothing any more.
+    fn abandon_height(&mut self, height: Height) {
+        for id in self.consensus.advance(height) {
+            self.effects
+                .push(Effect::CancelTimer(TimerId::Consensus(id)));
         }
     }
 }

@@ -1,0 +1,73 @@
+//! After a crash: the running height once more, from its log.
+
+use arc_malachitebft_core_consensus as core;
+use core::Input as CoreInput;
+use jangbu_ledger::id::Height;
+
+use super::Consensus;
+use crate::context::{self, Context, Value};
+use crate::effect::Fatal;
+use crate::record::Record;
+
+impl Consensus {
+    /// Feeds the log back. What the core derives again is signed as before, or the core stops;
+    /// a block that it asks for is proposed exactly where it was proposed before the crash.
+    pub(super) fn replay(&mut self, height: Height, records: Vec<Record>) -> Result<(), Fatal> {
+        let inputs: Vec<CoreInput<Context>> = records
+            .iter()
+            .cloned()
+            .map(|record| record.into_input().ok_or_else(|| unknown(height)))
+            .collect::<Result<_, _>>()?;
+        if let Some(state) = &mut self.state {
+            state.record_recovered_own_precommit_extensions(&inputs);
+            state.index_wal_entries(&inputs);
+        }
+        for (record, input) in records.into_iter().zip(inputs) {
+            self.note_record(&record);
+            let input = self.as_proposed_before(&record).unwrap_or(input);
+            self.feed(input)?;
+        }
+        if let Some(state) = &mut self.state {
+            state.reset_entries_index();
+        }
+        Ok(())
+    }
+
+    fn as_proposed_before(&mut self, record: &Record) -> Option<CoreInput<Context>> {
+        let asked = self.host.asked?;
+        match record {
+            Record::Value {
+                height,
+                round,
+                valid_round: None,
+                proposer,
+                block_id,
+                ..
+            } if *round == asked && *proposer == self.host.address.0 => {
+                self.host.asked = None;
+                Some(CoreInput::Propose(core::LocallyProposedValue::new(
+                    (*height).into(),
+                    context::round(*round),
+                    Value(*block_id),
+                )))
+            }
+            _ => None,
+        }
+    }
+
+    fn note_record(&mut self, record: &Record) {
+        if let Record::Value { block_id, .. } = record {
+            self.named.is_known(*block_id);
+        }
+        if let Some(message) = record.message() {
+            // The core took it in then, so it was not too far ahead.
+            self.named.note(&message, u32::MAX);
+        }
+    }
+}
+
+fn unknown(height: Height) -> Fatal {
+    Fatal(format!(
+        "the log of height {height} holds an unknown record"
+    ))
+}

@@ -1,0 +1,188 @@
+//! Links between members: first in, first out per class, and able to break, stall and be cut.
+//!
+//! A link is what the mesh gives a node: while it is up, messages of one class arrive in order
+//! unless a full queue swallows one; when it breaks, all under way is lost, both ends are told,
+//! and it comes back by itself.
+
+use std::sync::Arc;
+
+use jangbu_replica::message::Class;
+
+use super::dice::Dice;
+use super::faults::Faults;
+
+/// A message under way.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    epoch: u32,
+    pub(super) bytes: Arc<[u8]>,
+}
+
+/// What becomes of a message.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It arrives at this time.
+    Arrives(u64, Frame),
+    /// It is lost, and nobody is told.
+    Lost,
+    /// It is lost, and the link with it.
+    Breaks,
+}
+
+/// What becomes of a message whose time has come.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    Delivered(Frame),
+    /// Held back by a stalled link, or lost with a broken one.
+    Nothing,
+}
+
+#[derive(Debug, Default)]
+struct Link {
+    up: bool,
+    /// Grows whenever the link breaks: what was sent before never arrives.
+    epoch: u32,
+    /// Members on different sides of a partition.
+    cut: bool,
+    stalled: bool,
+    held: Vec<Frame>,
+    /// Last arrival per direction and class: a later message never overtakes.
+    last_us: [[u64; 2]; 2],
+}
+
+/// All links of a full mesh.
+#[derive(Debug)]
+pub(super) struct Network {
+    members: usize,
+    links: Vec<Link>,
+}
+
+impl Network {
+    pub(super) fn new(members: usize) -> Self {
+        let links = (0..members * members).map(|_| Link::default()).collect();
+        Self { members, links }
+    }
+
+    /// All pairs of members.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let members = self.members;
+        (0..members).flat_map(move |a| (a + 1..members).map(move |b| (a, b)))
+    }
+
+    fn link(&mut self, a: usize, b: usize) -> &mut Link {
+        let (low, high) = (a.min(b), a.max(b));
+        &mut self.links[low * self.members + high]
+    }
+
+    pub(super) fn send(
+        &mut self,
+        (dice, faults, now_us): (&mut Dice, &Faults, u64),
+        (from, to): (usize, usize),
+        class: Class,
+        bytes: Arc<[u8]>,
+    ) -> Fate {
+        let link = self.link(from, to);
+        if !link.up || dice.chance(faults.lose_per_mille) {
+            return Fate::Lost;
+        }
+        if dice.chance(faults.break_per_mille) {
+            return Fate::Breaks;
+        }
+        let mut delay = dice.between(faults.delay_us);
+        if dice.chance(faults.slow_per_mille) {
+            delay += dice.between(faults.slow_us);
+        }
+        let queue = match class {
+            Class::Agreement => 0,
+            Class::Bulk => 1,
+        };
+        let last = &mut link.last_us[usize::from(from < to)][queue];
+        *last = (*last).max(now_us + delay);
+        let frame = Frame {
+            from,
+            to,
+            epoch: link.epoch,
+            bytes,
+        };
+        Fate::Arrives(*last, frame)
+    }
+
+    pub(super) fn arrive(&mut self, frame: Frame) -> Arrival {
+        let link = self.link(frame.from, frame.to);
+        if !link.up || link.epoch != frame.epoch {
+            return Arrival::Nothing;
+        }
+        if link.stalled {
+            link.held.push(frame);
+            return Arrival::Nothing;
+        }
+        Arrival::Delivered(frame)
+    }
+
+    /// Breaks a link; returns its new epoch, or nothing if it was down.
+    pub(super) fn break_link(&mut self, a: usize, b: usize) -> Option<u32> {
+        let link = self.link(a, b);
+        if !link.up {
+            return None;
+        }
+        link.up = false;
+        link.epoch += 1;
+        link.held.clear();
+        Some(link.epoch)
+    }
+
+    /// Brings a link up, if it is down since `epoch` and nothing keeps its ends apart.
+    pub(super) fn connect(&mut self, a: usize, b: usize, epoch: u32) -> Reconnect {
+        let link = self.link(a, b);
+        if link.up || link.epoch != epoch {
+            return Reconnect::Over;
+        }
+        if link.cut {
+            return Reconnect::Later;
+        }
+        link.up = true;
+        Reconnect::Up
+    }
+
+    /// Cuts or stalls the links between two sides; returns those that broke.
+    pub(super) fn part(&mut self, side: &[bool], stall: bool) -> Vec<(usize, usize, u32)> {
+        let mut broken = Vec::new();
+        for (a, b) in self.pairs() {
+            if side[a] == side[b] {
+                continue;
+            }
+            let link = self.link(a, b);
+            if stall {
+                link.stalled = true;
+                continue;
+            }
+            link.cut = true;
+            if let Some(epoch) = self.break_link(a, b) {
+                broken.push((a, b, epoch));
+            }
+        }
+        broken
+    }
+
+    /// Ends every partition; returns what was held back, in order.
+    pub(super) fn heal(&mut self) -> Vec<Frame> {
+        let mut held = Vec::new();
+        for link in &mut self.links {
+            link.cut = false;
+            link.stalled = false;
+            held.append(&mut link.held);
+        }
+        held
+    }
+}
+
+/// What became of an attempt to connect.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reconnect {
+    Up,
+    Later,
+    /// Another attempt came first.
+    Over,
+}

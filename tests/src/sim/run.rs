@@ -1,0 +1,142 @@
+//! One run: a wild time, then a calm one at whose end all must be well.
+
+use jangbu_ledger::id::Height;
+
+use super::dice::Dice;
+use super::faults::Faults;
+use super::oracle::Violation;
+use super::world::World;
+
+/// What to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Decides everything.
+    pub seed: u64,
+    /// Number of validators.
+    pub validators: usize,
+    /// Heights that every replica must reach.
+    pub heights: u64,
+    /// Longest wild time, in virtual microseconds.
+    pub wild_us: u64,
+    /// Longest calm time.
+    pub calm_us: u64,
+}
+
+/// A run that went well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// A hash over all that happened.
+    pub trace: [u8; 32],
+    /// Height at the end.
+    pub height: Height,
+    /// Height at the end of the wild time.
+    pub wild_height: Height,
+    /// Virtual time.
+    pub now_us: u64,
+    /// Events.
+    pub events: u64,
+    /// Crashes.
+    pub crashes: u64,
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (height, wild) = (self.height.0, self.wild_height.0);
+        let (seconds, events) = (self.now_us / 1_000_000, self.events);
+        let crashes = self.crashes;
+        write!(
+            f,
+            "height {height} ({wild} of it wild) in {seconds} s, {events} events, {crashes} crashes"
+        )
+    }
+}
+
+/// A run that did not; its seed runs it again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("seed {seed} with {validators} validators, at {now_us} us: {violation} ({standing})")]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// Number of validators.
+    pub validators: usize,
+    /// When.
+    pub now_us: u64,
+    /// What did not hold.
+    pub violation: Violation,
+    /// Where everyone stood.
+    pub standing: String,
+}
+
+impl Plan {
+    /// A hundred heights on this seed.
+    #[must_use]
+    pub const fn hundred_heights(seed: u64, validators: usize) -> Self {
+        Self {
+            seed,
+            validators,
+            heights: 100,
+            wild_us: 60_000_000,
+            calm_us: 300_000_000,
+        }
+    }
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+///
+/// [`Failure`] as soon as anything does not hold.
+pub fn run(plan: Plan) -> Result<Report, Failure> {
+    let mut dice = Dice::new(plan.seed);
+    let faults = Faults::drawn(&mut dice);
+    let every = (20_000, dice.between((40_000, 200_000)));
+    let failure = |now_us, violation, standing| Failure {
+        seed: plan.seed,
+        validators: plan.validators,
+        now_us,
+        violation,
+        standing,
+    };
+    let mut world = World::new(plan.validators, dice, faults)
+        .map_err(|violation| failure(0, violation, String::new()))?;
+    let wild = live(&mut world, plan, every);
+    wild.map_err(|violation| failure(world.now_us(), violation, world.describe()))
+}
+
+fn live(world: &mut World, plan: Plan, every: (u64, u64)) -> Result<Report, Violation> {
+    world.submit_every(Some(every));
+    let most_of_it = Height(plan.heights * 9 / 10);
+    while world.now_us() < plan.wild_us && world.oracle().top() < most_of_it {
+        world.happen()?;
+    }
+    let wild_height = world.oracle().top();
+    world.heal();
+    let deadline = world.now_us() + plan.calm_us;
+    until(world, deadline, |world| {
+        world.lowest() >= Height(plan.heights)
+    })?;
+    world.submit_every(None);
+    until(world, deadline, World::is_settled)?;
+    world.check_settled()?;
+    Ok(Report {
+        trace: world.trace(),
+        height: world.oracle().top(),
+        wild_height,
+        now_us: world.now_us(),
+        events: world.events(),
+        crashes: world.crashes(),
+    })
+}
+
+fn until(
+    world: &mut World,
+    deadline_us: u64,
+    done: impl Fn(&World) -> bool,
+) -> Result<(), Violation> {
+    while !done(world) {
+        if !world.happen()? || world.now_us() > deadline_us {
+            return Err(Violation("not done in time, with nothing failing".into()));
+        }
+    }
+    Ok(())
+}
