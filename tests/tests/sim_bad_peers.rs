@@ -14,7 +14,7 @@ use jangbu_replica::memory_store::MemoryStore;
 use jangbu_replica::message::Message;
 use jangbu_replica::pool;
 use jangbu_replica::replica::{Effect, Input, PeerId, Replica, TimerId, Token};
-use jangbu_replica::store::{Store as _, StoredBlock};
+use jangbu_replica::store::StoredBlock;
 use jangbu_tests::sim::{Consortium, START_MS};
 
 const NOW: u64 = START_MS + 10_000;
@@ -146,23 +146,24 @@ impl Scene {
 }
 
 fn accused(effects: &[Effect]) -> Vec<&str> {
-    let reason = |effect| match effect {
-        &Effect::Misbehaved(_, ref reason) => Some(reason.as_str()),
-        _ => None,
-    };
-    effects.iter().filter_map(reason).collect()
+    let mut reasons = Vec::new();
+    for effect in effects {
+        if let Effect::Misbehaved(_, reason) = effect {
+            reasons.push(reason.as_str());
+        }
+    }
+    reasons
 }
 
 /// What it says to one member or to all.
 fn said(effects: &[Effect]) -> Vec<Message> {
-    let bytes = |effect| match effect {
-        &Effect::Send(_, _, ref bytes) | &Effect::Broadcast(_, ref bytes) => Some(bytes),
-        _ => None,
-    };
-    let messages = effects.iter().filter_map(bytes);
+    let mut messages = Vec::new();
+    for effect in effects {
+        if let Effect::Send(_, _, bytes) | Effect::Broadcast(_, bytes) = effect {
+            messages.push(Message::decode(bytes).unwrap());
+        }
+    }
     messages
-        .map(|bytes| Message::decode(bytes).unwrap())
-        .collect()
 }
 
 fn prevotes(effects: &[Effect]) -> Vec<Option<BlockId>> {
