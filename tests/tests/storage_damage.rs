@@ -117,8 +117,11 @@ fn a_table_with_a_changed_byte_or_a_missing_end_is_refused() {
     let tables = stopped.files(".sst");
     assert!(tables.len() >= 10, "{tables:?}");
     for table in &tables {
-        for (part, parts) in [(0, 8), (1, 3), (1, 2), (4, 5)] {
-            stopped.refuses(table, flip(part, parts), &["damaged", name(table)]);
+        stopped.refuses(table, flip(0, 8), &["damaged", name(table)]);
+        // In a small table these may fall into its own table of contents, for which RocksDB
+        // blames the database's.
+        for (part, parts) in [(1, 3), (1, 2), (4, 5)] {
+            stopped.refuses(table, flip(part, parts), &["damaged"]);
         }
         let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
         stopped.refuses(table, cut, &["damaged"]);
