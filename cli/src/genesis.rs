@@ -66,7 +66,7 @@ pub enum Command {
         /// The chain id that the members agreed on by another way; any other is refused
         #[arg(long, value_name = "HEX")]
         chain_id: Option<ChainId>,
-        /// Where to write the approval [default: <member>.approval.json]
+        /// Where to write the approval [default: MEMBER.approval.json]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -108,7 +108,7 @@ pub struct Join {
     /// Where peers reach its node, like /dns4/node.example.com/tcp/7401; operators only
     #[arg(long = "address", value_name = "MULTIADDR")]
     addresses: Vec<String>,
-    /// Where to write the entry [default: <member>.join.json]
+    /// Where to write the entry [default: MEMBER.join.json]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

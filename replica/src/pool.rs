@@ -1,13 +1,13 @@
 //! Envelopes that wait for a block: verified once, bounded, oldest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jangbu_ledger::envelope::{Envelope, EnvelopeError};
 use jangbu_ledger::execute::{OrderError, may_be_ordered};
-use jangbu_ledger::id::{ChainId, EnvelopeId, MemberId, TimeMs};
+use jangbu_ledger::id::{ChainId, EnvelopeId, KeyId, MemberId, TimeMs};
 use jangbu_ledger::signature::{PublicKey, Signature, verify_batch};
-use jangbu_ledger::state::{KeyPurpose, StateReader};
+use jangbu_ledger::state::{KeyPurpose, KeyRecord, StateError, StateReader, decode_record, key};
 
 /// How much the pool holds.
 #[derive(Debug, Clone, Copy)]
@@ -186,16 +186,36 @@ impl Pool {
         self.by_arrival.values().filter_map(|id| self.get(id))
     }
 
-    /// Drops what no block may take any more.
-    pub fn expire(&mut self, now: TimeMs) {
+    /// Drops what no block may take any more: what ran out of time, and what was signed with a
+    /// key that was revoked while it waited. Left here it would start one empty block after the
+    /// other.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if the storage fails.
+    pub fn expire(&mut self, now: TimeMs, state: &dyn StateReader) -> Result<(), StateError> {
+        let keys: BTreeSet<KeyId> = self.iter().map(|v| v.envelope.key_id).collect();
+        let mut revoked = BTreeSet::new();
+        for id in keys {
+            let record = state.record(&key::signing_key(&id))?;
+            let record: Option<KeyRecord> =
+                record.map(|bytes| decode_record(&bytes)).transpose()?;
+            if record.is_some_and(|record| record.revoked_at.is_some()) {
+                revoked.insert(id);
+            }
+        }
         let dead: Vec<EnvelopeId> = self
             .iter()
-            .filter(|verified| verified.envelope.expires_at_ms <= now)
+            .filter(|verified| {
+                let envelope = &verified.envelope;
+                envelope.expires_at_ms <= now || revoked.contains(&envelope.key_id)
+            })
             .map(|verified| verified.id)
             .collect();
         for id in dead {
             self.remove(&id);
         }
+        Ok(())
     }
 }
 
@@ -236,4 +256,75 @@ pub fn verify(
             Err(error) => Err(error.clone()),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jangbu_ledger::codec;
+    use jangbu_ledger::envelope::ENVELOPE_VERSION;
+    use jangbu_ledger::id::{Height, Sequence, StatementId};
+    use jangbu_ledger::state_tree::StateKey;
+
+    use super::*;
+
+    /// A state in which the keys with these numbers are revoked, and all others are not.
+    struct Revoked(Vec<u8>);
+
+    impl StateReader for Revoked {
+        fn record(&self, wanted: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
+            let number = (0..=255).find(|n| key::signing_key(&KeyId([*n; 16])) == *wanted);
+            Ok(number.map(|n| {
+                codec::encode(&KeyRecord {
+                    member: MemberId([0; 32]),
+                    purpose: KeyPurpose::Attestor,
+                    key: PublicKey([n; 32]),
+                    active_from: Height(0),
+                    revoked_at: self.0.contains(&n).then_some(Height(7)),
+                })
+            }))
+        }
+
+        fn recorded(&self, _: &StatementId) -> Result<Option<Sequence>, StateError> {
+            Ok(None)
+        }
+    }
+
+    fn signed_by(number: u8, expires_at_ms: u64) -> Verified {
+        let envelope = Envelope {
+            version: ENVELOPE_VERSION,
+            chain_id: ChainId([0; 32]),
+            member: MemberId([0; 32]),
+            key_id: KeyId([number; 16]),
+            nonce: 0,
+            expires_at_ms: TimeMs(expires_at_ms),
+            statements: Vec::new(),
+            signature: Signature([0; 64]),
+        };
+        let bytes = codec::encode(&envelope);
+        Verified {
+            id: Envelope::id_of(&bytes),
+            bytes: bytes.into(),
+            envelope: Arc::new(envelope),
+            purpose: KeyPurpose::Attestor,
+        }
+    }
+
+    #[test]
+    fn what_no_block_may_take_any_more_does_not_wait_for_one() {
+        let mut pool = Pool::new(PoolLimits {
+            envelopes: 8,
+            bytes: 1 << 20,
+            envelopes_per_member: 8,
+        });
+        let [fresh, late, revoked] = [(1, 100), (1, 50), (2, 100)].map(|(k, t)| signed_by(k, t));
+        for verified in [&fresh, &late, &revoked] {
+            pool.insert(verified.clone()).unwrap();
+        }
+        pool.expire(TimeMs(49), &Revoked(vec![])).unwrap();
+        assert_eq!(pool.len(), 3);
+        pool.expire(TimeMs(50), &Revoked(vec![2])).unwrap();
+        let left: Vec<EnvelopeId> = pool.iter().map(|verified| verified.id).collect();
+        assert_eq!(left, [fresh.id]);
+        assert_eq!(pool.bytes(), fresh.bytes.len());
+    }
 }

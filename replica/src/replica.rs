@@ -330,7 +330,7 @@ impl<S: Store> Replica<S> {
             Input::Timer(TimerId::Consensus(id)) => {
                 self.drive(consensus::Input::Timeout(id))?;
             }
-            Input::Timer(TimerId::Tick) => self.tick(),
+            Input::Timer(TimerId::Tick) => self.tick()?,
             // What they are for is looked at below.
             Input::Timer(TimerId::Start | TimerId::Ask) => {}
             Input::Timer(TimerId::Gather) => self.verify_gathered()?,
@@ -342,8 +342,10 @@ impl<S: Store> Replica<S> {
         self.sync()
     }
 
-    fn tick(&mut self) {
-        self.pool.expire(self.now);
+    fn tick(&mut self) -> Result<(), Fatal> {
+        self.pool
+            .expire(self.now, &self.store)
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
         // The news of it may have been lost: in a full queue, with a link, with the peers.
         let overdue =
             self.pool
@@ -352,6 +354,7 @@ impl<S: Store> Replica<S> {
         let tip = self.tip_message();
         self.broadcast(&tip);
         self.set_timer(TimerId::Tick, TICK_MS);
+        Ok(())
     }
 
     fn tip_message(&self) -> Message {

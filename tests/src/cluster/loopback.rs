@@ -10,7 +10,7 @@ const FIRST_PORT: u16 = 7401;
 
 /// An address of 127.0.0.0/8, ours as long as this lives.
 ///
-/// The kernel lets one listener have a port of an address: who listens on [`CLAIM_PORT`] has the
+/// The kernel lets one listener have a port of an address: who listens on `CLAIM_PORT` has the
 /// address, and may choose its other ports freely. They lie below the ephemeral range, so that
 /// no outgoing connection takes one by chance.
 #[derive(Debug)]
