@@ -264,13 +264,13 @@ impl Context {
     fn unlock(&self, purpose: Purpose) -> Result<SecretKey, CliError> {
         let keystore = self.keystore()?;
         let secret = keystore.unlock(purpose, self.passphrase()?)?;
-        self.refuse_anothers_key(keystore.directory(), purpose, &secret)?;
+        self.refuse_foreign_key(keystore.directory(), purpose, &secret)?;
         Ok(secret)
     }
 
     /// A key that the genesis file gives to another member is in the wrong keystore. A key that
     /// it does not know may have been changed since.
-    fn refuse_anothers_key(
+    fn refuse_foreign_key(
         &self,
         keystore: &Path,
         purpose: Purpose,
