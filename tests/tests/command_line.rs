@@ -52,6 +52,17 @@ fn what_the_ledger_does_not_accept_has_its_exit_code_and_changes_nothing() {
     let foreign = ["--keystore", keys.to_str().unwrap()];
     let unlocked = ["--passphrase-file", passphrase.to_str().unwrap()];
     let ran = issue(&devnet, "cml1", A, &[foreign, unlocked].concat());
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("of cnkc, not of cml1"), "{ran:?}");
+
+    // A key that nobody registered.
+    let made = devnet.home("cml1").join("other-keys");
+    let made = ["--keystore", made.to_str().unwrap()];
+    devnet.done(
+        "cml1",
+        &[&["key", "new", "--role", "participant"], &made[..]].concat(),
+    );
+    let ran = issue(&devnet, "cml1", A, &made);
     assert_eq!(ran.code, 6, "{ran:?}");
     assert!(ran.err.contains("not registered"), "{ran:?}");
 
