@@ -58,10 +58,8 @@ fn what_the_ledger_does_not_accept_has_its_exit_code_and_changes_nothing() {
     // A key that nobody registered.
     let made = devnet.home("cml1").join("other-keys");
     let made = ["--keystore", made.to_str().unwrap()];
-    devnet.done(
-        "cml1",
-        &[&["key", "new", "--role", "participant"], &made[..]].concat(),
-    );
+    let new = [&["key", "new", "--role", "participant"], &made[..]].concat();
+    assert_eq!(devnet.jangbu("cml1", &new).code, 0);
     let ran = issue(&devnet, "cml1", A, &made);
     assert_eq!(ran.code, 6, "{ran:?}");
     assert!(ran.err.contains("not registered"), "{ran:?}");
