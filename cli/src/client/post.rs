@@ -61,7 +61,7 @@ impl Client {
         }
         let error = match not_sent.as_slice() {
             [one] => unreachable("the node", one),
-            _ => unreachable("none of the nodes", &not_sent.join("; ")),
+            _ => unreachable("the nodes", &not_sent.join("; ")),
         };
         Sent::NotTaken(error)
     }

@@ -144,20 +144,18 @@ fn read_twin(
     let (granularity, schema) = thing.unwrap_or((Granularity::Item, TWIN));
     said.insert(
         0,
-        Said {
-            label: format!("{file}: {subject}"),
-            body: Arc::new(Body {
+        Said::once(
+            format!("{file}: {subject}"),
+            What::Passport {
+                subject,
+                granularity,
+            },
+            Arc::new(Body {
                 schema: schema.to_owned(),
                 version: 1,
                 sections,
             }),
-            what: What::Passport {
-                subject,
-                granularity,
-            },
-            occurrence: 0,
-            references: Vec::new(),
-        },
+        ),
     );
     if speaker.is(&company)? {
         reading.said.append(&mut said);
@@ -200,18 +198,16 @@ fn links(
         Aspect::Bom(basis) => {
             for item in payload.list("childItems")? {
                 let child = other(&item)?;
-                said.push(Said {
-                    label: format!("{file}: {subject} contains {child}"),
-                    what: What::Component {
+                said.push(Said::once(
+                    format!("{file}: {subject} contains {child}"),
+                    What::Component {
                         subject: subject.clone(),
                         child,
                         basis,
                         quantity: quantity(&item)?,
                     },
-                    body: Arc::new(Body::document(schema, item.value().clone())),
-                    occurrence: 0,
-                    references: Vec::new(),
-                });
+                    Arc::new(Body::document(schema, item.value().clone())),
+                ));
             }
         }
         Aspect::Usage(basis) => {
@@ -223,19 +219,17 @@ fn links(
                     continue;
                 }
                 let parent = other(&item)?;
-                said.push(Said {
-                    label: format!("{file}: {subject} is in {parent}"),
-                    what: What::Confirmed {
+                said.push(Said::once(
+                    format!("{file}: {subject} is in {parent}"),
+                    What::Confirmed {
                         subject: parent,
                         link: Link::To {
                             child: subject.clone(),
                             basis,
                         },
                     },
-                    body: Arc::new(Body::document(schema, item.value().clone())),
-                    occurrence: 0,
-                    references: Vec::new(),
-                });
+                    Arc::new(Body::document(schema, item.value().clone())),
+                ));
             }
         }
         Aspect::Thing(_) | Aspect::Other => {}
@@ -344,16 +338,14 @@ pub(super) fn aspect(
     let subject = id.identifier()?;
     let mut reading = Reading::default();
     if let Aspect::Thing(granularity) = aspect {
-        reading.said.push(Said {
-            label: format!("{file}: {subject}"),
-            what: What::Passport {
+        reading.said.push(Said::once(
+            format!("{file}: {subject}"),
+            What::Passport {
                 subject: subject.clone(),
                 granularity,
             },
-            body: Arc::new(Body::document(schema, document.clone())),
-            occurrence: 0,
-            references: Vec::new(),
-        });
+            Arc::new(Body::document(schema, document.clone())),
+        ));
     }
     links(file, &root, aspect, schema, &subject, &mut reading.said)?;
     Ok(reading)

@@ -76,16 +76,14 @@ pub(super) fn read(
             .flatten(),
         Granularity::Model => None,
     };
-    reading.said.push(Said {
+    reading.said.push(Said::once(
         label,
-        what: What::Passport {
+        What::Passport {
             subject: subject.clone(),
             granularity,
         },
-        body: Arc::new(Body::document(schema, document.clone())),
-        occurrence: 0,
-        references: Vec::new(),
-    });
+        Arc::new(Body::document(schema, document.clone())),
+    ));
     if let Some(part_of) = part_of {
         reading.said.push(belongs(file, subject, part_of));
     }
@@ -95,13 +93,11 @@ pub(super) fn read(
 /// Says which batch or model a product is of: alike whether its passport says so, an event or
 /// `jangbu passport issue --part-of`, so that all make one statement.
 pub(super) fn belongs(file: &str, subject: Identifier, part_of: Identifier) -> Said {
-    Said {
-        label: format!("{file}: {subject} is of {part_of}"),
-        what: What::PartOf { subject, part_of },
-        body: Arc::new(Body::document(SCHEMA_PART_OF, json!({}))),
-        occurrence: 0,
-        references: Vec::new(),
-    }
+    Said::once(
+        format!("{file}: {subject} is of {part_of}"),
+        What::PartOf { subject, part_of },
+        Arc::new(Body::document(SCHEMA_PART_OF, json!({}))),
+    )
 }
 
 fn open_epcis(root: &At<'_>) -> Result<(Identifier, Granularity, String), ReadError> {

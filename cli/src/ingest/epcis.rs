@@ -115,19 +115,17 @@ fn one(
     });
     let parts = streams.chunks(STREAMS_MAX).count();
     for (index, streams) in streams.chunks(STREAMS_MAX).enumerate() {
-        reading.said.push(Said {
-            label: match parts {
+        reading.said.push(Said::once(
+            match parts {
                 1 => label.clone(),
                 _ => format!("{label}, part {} of {parts}", index + 1),
             },
-            what: What::Observed {
+            What::Observed {
                 event: event_type,
                 streams: streams.to_vec(),
             },
-            body: Arc::clone(&body),
-            occurrence: 0,
-            references: Vec::new(),
-        });
+            Arc::clone(&body),
+        ));
     }
     lots(file, event, speaker, &mut reading)?;
     Ok(reading)

@@ -187,6 +187,17 @@ impl Body {
 }
 
 impl Said {
+    /// A fact that does not repeat and refers to nothing said before.
+    pub(crate) fn once(label: String, what: What, body: Arc<Body>) -> Self {
+        Self {
+            label,
+            what,
+            body,
+            occurrence: 0,
+            references: Vec::new(),
+        }
+    }
+
     /// The identifier whose stream the statement stands in first; the body is bound to it.
     #[must_use]
     pub fn subject(&self) -> Option<&Identifier> {

@@ -184,18 +184,8 @@ fn an_error_is_json_when_asked_for() {
 fn a_disk_without_room_changes_nothing_and_says_so() {
     let server = Server::start(|_| Reply::Close);
     let home = Home::new(&server.url());
-    let mut command = std::process::Command::new("sh");
     // No file may grow: what a full disk is to a program.
-    command
-        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
-        .arg(home.command().get_program())
-        .arg("--home")
-        .arg(home.path(""))
-        .args(["passport", "issue"])
-        .arg(home.path("doc.json"))
-        .args(["--product", PRODUCT, "--granularity", "item"])
-        .stdin(std::process::Stdio::null());
-    let outcome = run(command);
+    let outcome = run(home.issue_in_shell("trap '' XFSZ; ulimit -f 0; exec \"$@\""));
     outcome.fails(1, &["no room", "vault"]);
     assert!(server.requests().is_empty());
     assert_eq!(home.kept("documents"), Vec::<String>::new());

@@ -164,6 +164,21 @@ impl Home {
     pub(crate) fn command(&self) -> Command {
         program(self.directory.path())
     }
+
+    /// Issues a passport of the home's document in a shell script that calls it `"$@"`.
+    pub(crate) fn issue_in_shell(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, "sh"])
+            .arg(self.command().get_program())
+            .arg("--home")
+            .arg(self.path(""))
+            .args(["passport", "issue"])
+            .arg(self.path("doc.json"))
+            .args(["--product", PRODUCT, "--granularity", "item"])
+            .stdin(Stdio::null());
+        command
+    }
 }
 
 /// The program, in a clean environment.

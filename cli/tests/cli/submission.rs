@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::home::{Home, PRODUCT, run};
+use crate::home::{Home, run};
 use crate::ledger::Ledger;
 use crate::server::{Reply, Server, nobody};
 
@@ -119,17 +119,7 @@ fn an_envelope_is_signed_without_a_node_and_sent_without_a_key() {
 #[test]
 fn what_cannot_be_printed_is_an_error_unless_the_reader_has_seen_enough() {
     let (home, _server) = with_ledger();
-    let mut command = std::process::Command::new("sh");
-    command
-        .args(["-c", "exec \"$@\" >/dev/full", "sh"])
-        .arg(home.command().get_program())
-        .arg("--home")
-        .arg(home.path(""))
-        .args(["passport", "issue"])
-        .arg(home.path("doc.json"))
-        .args(["--product", PRODUCT, "--granularity", "item"])
-        .stdin(std::process::Stdio::null());
-    let outcome = run(command);
+    let outcome = run(home.issue_in_shell("exec \"$@\" >/dev/full"));
     outcome.fails(1, &["could not be printed"]);
     // Said and done all the same.
     assert_eq!(home.kept("receipts").len(), 1);
