@@ -157,6 +157,9 @@ fn found(store: &mut RocksStore, genesis: GenesisBlock) -> Result<(), StoreError
     }
 }
 
+/// Threads for what blocks beside reads of the database: name look-ups of the mesh.
+const OTHER_BLOCKING_THREADS: usize = 4;
+
 /// Runs a node until it is told to stop.
 ///
 /// # Errors
@@ -168,6 +171,7 @@ pub fn run(config: &Config) -> Result<(), AppError> {
     let keys = parts::unlock(config, &founded)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(api::reads_max() + OTHER_BLOCKING_THREADS)
         .build()?;
     let outcome = runtime.block_on(run_until_told(config, founded, keys));
     runtime.shutdown_timeout(DRAIN);

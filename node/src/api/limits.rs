@@ -16,7 +16,9 @@ use super::problem::{Kind, Problem};
 
 /// Most requests that run, submissions that wait for finality included.
 const REQUESTS_MAX: usize = 1024;
-/// Most reads of the database at once: each has a thread of its own.
+/// Reads of the database at once, per processor: some wait for the disk, none for a client.
+const READS_PER_PROCESSOR: usize = 4;
+/// The same over all processors, at most: each has a thread of its own.
 const READS_MAX: usize = 32;
 /// Most bytes of bodies that are being received, in units of [`BODY_UNIT`].
 const BODY_UNITS_MAX: usize = 64 * 1024;
@@ -26,6 +28,17 @@ const BODY_UNIT: usize = 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest a request may run: a submission may wait two minutes.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// Most reads of the database at once on this machine. Idle threads take turns, so that each of
+/// them would come to hold memory of the allocator's: no more of them than are of use.
+pub(crate) fn reads_max() -> usize {
+    std::thread::available_parallelism().map_or(READS_PER_PROCESSOR, |processors| {
+        processors
+            .get()
+            .saturating_mul(READS_PER_PROCESSOR)
+            .min(READS_MAX)
+    })
+}
 
 /// How many of what may run at once.
 #[derive(Debug)]
@@ -40,7 +53,7 @@ impl Default for Limits {
         Self {
             requests: Semaphore::new(REQUESTS_MAX),
             bodies: Semaphore::new(BODY_UNITS_MAX),
-            reads: Arc::new(Semaphore::new(READS_MAX)),
+            reads: Arc::new(Semaphore::new(reads_max())),
         }
     }
 }
