@@ -14,6 +14,7 @@
 //! - time is virtual; nothing waits;
 //! - the oracle restates what must hold and calls none of what it judges.
 
+mod actor;
 mod client;
 mod consortium;
 mod dice;
@@ -25,11 +26,12 @@ mod run;
 mod schedule;
 mod world;
 
+pub use actor::Actor;
 pub use consortium::{Consortium, START_MS};
 pub use dice::Dice;
 pub use disk::{Disk, WriteFault};
 pub use faults::Faults;
 pub use oracle::{Oracle, Violation};
-pub use run::{Failure, Plan, Report, run};
+pub use run::{Failure, Plan, Report, run, run_among};
 pub use schedule::Schedule;
 pub use world::World;

@@ -1,7 +1,10 @@
 //! One run: a wild time, then a calm one at whose end all must be well.
 
+use std::collections::BTreeMap;
+
 use jangbu_ledger::id::Height;
 
+use super::actor::Actor;
 use super::dice::Dice;
 use super::faults::Faults;
 use super::oracle::Violation;
@@ -81,15 +84,29 @@ impl Plan {
     }
 }
 
-/// Runs a plan to its end.
+/// Runs a plan to its end, with the faults that its seed draws.
 ///
 /// # Errors
 ///
 /// [`Failure`] as soon as anything does not hold.
 pub fn run(plan: Plan) -> Result<Report, Failure> {
+    run_among(plan, Faults::drawn, |_| BTreeMap::new())
+}
+
+/// Runs a plan with these faults, and with Byzantine members in some places.
+///
+/// # Errors
+///
+/// [`Failure`] as soon as anything does not hold.
+pub fn run_among(
+    plan: Plan,
+    faults: impl FnOnce(&mut Dice) -> Faults,
+    actors: impl FnOnce(&mut Dice) -> BTreeMap<usize, Box<dyn Actor>>,
+) -> Result<Report, Failure> {
     let mut dice = Dice::new(plan.seed);
-    let faults = Faults::drawn(&mut dice);
+    let faults = faults(&mut dice);
     let every = (20_000, dice.between((40_000, 200_000)));
+    let actors = actors(&mut dice);
     let failure = |now_us, violation, standing| Failure {
         seed: plan.seed,
         validators: plan.validators,
@@ -97,7 +114,7 @@ pub fn run(plan: Plan) -> Result<Report, Failure> {
         violation,
         standing,
     };
-    let mut world = World::new(plan.validators, dice, faults)
+    let mut world = World::with_actors(plan.validators, dice, faults, actors)
         .map_err(|violation| failure(0, violation, String::new()))?;
     let wild = live(&mut world, plan, every);
     wild.map_err(|violation| failure(world.now_us(), violation, world.describe()))

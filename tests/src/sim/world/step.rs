@@ -1,0 +1,118 @@
+//! One step of a member: its input, what the oracle makes of it, its effects.
+
+use std::sync::Arc;
+
+use jangbu_replica::message::{Class, Message};
+use jangbu_replica::replica::{Admission, Effect, Input};
+use jangbu_replica::store::Store;
+
+use super::super::oracle::Violation;
+use super::member::Place;
+use super::{Event, World};
+
+impl World {
+    pub(super) fn step(&mut self, n: usize, input: Input) -> Result<(), Violation> {
+        let now = self.clock(n);
+        let member = &mut self.members[n];
+        let replica = match &mut member.place {
+            Place::Down => return Ok(()),
+            Place::Correct(replica) => replica,
+            Place::Byzantine(actor) => {
+                let effects = actor.step(now, input);
+                return self.perform(n, effects);
+            }
+        };
+        match replica.step(now, input) {
+            Ok(effects) => {
+                self.show(n)?;
+                self.perform(n, effects)
+            }
+            Err(_) if member.disk.is_dead() => {
+                self.crash(n);
+                Ok(())
+            }
+            Err(fatal) => Err(Violation(format!("member {n} stopped: {fatal}"))),
+        }
+    }
+
+    /// Shows a member's ledger to the oracle.
+    pub(super) fn show(&mut self, n: usize) -> Result<(), Violation> {
+        let member = &self.members[n];
+        let Some(replica) = member.replica() else {
+            return Ok(());
+        };
+        let block = |height| member.disk.block(height).ok().flatten();
+        let fresh = self.oracle.sees_tip(n, replica.tip(), block)?;
+        self.client.committed(&fresh);
+        Ok(())
+    }
+
+    pub(super) fn perform(&mut self, n: usize, effects: Vec<Effect>) -> Result<(), Violation> {
+        let dies_after = self.members[n].dies_after.take();
+        for (position, effect) in effects.into_iter().enumerate() {
+            if dies_after.is_some_and(|after| position >= after) {
+                break;
+            }
+            match effect {
+                Effect::Answer(..) | Effect::Final(_) | Effect::Misbehaved(..)
+                    if self.members[n].is_byzantine => {}
+                Effect::Send(to, class, bytes) => {
+                    self.listen(n, class, &bytes)?;
+                    self.send(n, usize::from(to.0), class, bytes);
+                }
+                Effect::Broadcast(class, bytes) => {
+                    self.listen(n, class, &bytes)?;
+                    for to in (0..self.members.len()).filter(|to| *to != n) {
+                        self.send(n, to, class, Arc::clone(&bytes));
+                    }
+                }
+                Effect::SetTimer(id, after_ms) => {
+                    let (life, number) = (self.members[n].life, self.schedule.count());
+                    self.members[n].timers.insert(id, number);
+                    self.schedule
+                        .after(after_ms * 1000, Event::Timer(n, life, id, number));
+                }
+                Effect::CancelTimer(id) => {
+                    self.members[n].timers.remove(&id);
+                }
+                Effect::Answer(_, Ok(Admission::Pending(id))) => self.client.accepted(id),
+                Effect::Answer(_, Ok(Admission::Known(id, _))) => {
+                    self.client.accepted(id);
+                    self.client.committed(&[id]);
+                }
+                Effect::Answer(token, Err(_)) => {
+                    let delay = self.dice.between((100_000, 500_000));
+                    self.schedule.after(delay, Event::Submit(token.0));
+                }
+                Effect::Committed(..) => {}
+                Effect::Final(height) => {
+                    if let Ok(Some(checkpoint)) = self.members[n].disk.final_checkpoint(height) {
+                        self.oracle.sees_final(n, &checkpoint)?;
+                    }
+                }
+                Effect::Misbehaved(who, _) if self.members[usize::from(who.0)].is_byzantine => {}
+                Effect::Misbehaved(who, reason) => {
+                    return Err(Violation(format!(
+                        "member {n} accuses member {}, which is correct: {reason}",
+                        who.0
+                    )));
+                }
+            }
+        }
+        if dies_after.is_some() {
+            self.crash(n);
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self, n: usize, class: Class, bytes: &[u8]) -> Result<(), Violation> {
+        if class != Class::Agreement || self.members[n].is_byzantine {
+            return Ok(());
+        }
+        match Message::decode(bytes) {
+            Ok(Message::Consensus(message)) => self.oracle.hears(&message),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Violation(format!("a message does not decode: {error}"))),
+        }
+    }
+}
