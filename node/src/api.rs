@@ -41,8 +41,8 @@ use crate::notary::Notary;
 use crate::store::Reader;
 use crate::waiters::Waiters;
 
-pub(crate) use limits::reads_max;
 use limits::Limits;
+pub(crate) use limits::reads_max;
 use problem::{Kind, Problem};
 pub(crate) use server::CONNECTIONS_MAX;
 
