@@ -235,7 +235,7 @@ impl types::Vote<Context> for CoreVote {
     }
 
     fn vote_type(&self) -> types::VoteType {
-        self.vote.vote_type.into()
+        core_vote_type(self.vote.vote_type)
     }
 
     fn validator_address(&self) -> &Address {
@@ -361,21 +361,17 @@ fn fixed<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<[u8; N], Pa
     })
 }
 
-impl From<VoteType> for types::VoteType {
-    fn from(vote_type: VoteType) -> Self {
-        match vote_type {
-            VoteType::Prevote => Self::Prevote,
-            VoteType::Precommit => Self::Precommit,
-        }
+const fn core_vote_type(vote_type: VoteType) -> types::VoteType {
+    match vote_type {
+        VoteType::Prevote => types::VoteType::Prevote,
+        VoteType::Precommit => types::VoteType::Precommit,
     }
 }
 
-impl From<types::VoteType> for VoteType {
-    fn from(vote_type: types::VoteType) -> Self {
-        match vote_type {
-            types::VoteType::Prevote => Self::Prevote,
-            types::VoteType::Precommit => Self::Precommit,
-        }
+const fn vote_type(vote_type: types::VoteType) -> VoteType {
+    match vote_type {
+        types::VoteType::Prevote => VoteType::Prevote,
+        types::VoteType::Precommit => VoteType::Precommit,
     }
 }
 
@@ -447,7 +443,7 @@ pub(crate) fn core_round_certificate(
             .into_iter()
             .map(|vote| {
                 types::RoundSignature::new(
-                    vote.vote_type.into(),
+                    core_vote_type(vote.vote_type),
                     vote.block_id.map_or(NilOrVal::Nil, NilOrVal::Val),
                     Address(vote.validator),
                     vote.signature,
@@ -468,7 +464,7 @@ pub(crate) fn round_certificate(
             .round_signatures
             .iter()
             .map(|signature| message::RoundVote {
-                vote_type: signature.vote_type.into(),
+                vote_type: vote_type(signature.vote_type),
                 block_id: match &signature.value_id {
                     NilOrVal::Nil => None,
                     NilOrVal::Val(id) => Some(*id),

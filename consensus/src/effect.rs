@@ -1,10 +1,11 @@
 //! What goes into consensus, and what it asks for.
 
+use jangbu_ledger::equivocation::Equivocation;
 use jangbu_ledger::id::{BlockId, Height};
 use jangbu_ledger::signature::{PublicKey, Signature};
 
 use crate::certificate::CommitCertificate;
-use crate::message::{ConsensusMessage, MessageError, SignedProposal, SignedVote};
+use crate::message::{ConsensusMessage, MessageError};
 
 /// What happens to consensus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,15 +80,6 @@ pub enum Effect {
     Reject(MessageError),
     /// A validator contradicted itself.
     Evidence(Equivocation),
-}
-
-/// Two signed messages that no correct validator signs both.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Equivocation {
-    /// Two votes of one type in one round.
-    Votes(SignedVote, SignedVote),
-    /// Two proposals in one round.
-    Proposals(SignedProposal, SignedProposal),
 }
 
 /// A timer of one height and round.

@@ -27,8 +27,9 @@ mod timeouts;
 mod validator_set;
 
 pub use certificate::{CertificateError, CommitCertificate};
-pub use effect::{Effect, Equivocation, Fatal, Input, Signer, SignerError, TimerId, TimerKind};
+pub use effect::{Effect, Fatal, Input, Signer, SignerError, TimerId, TimerKind};
 pub use host::Consensus;
+pub use jangbu_ledger::equivocation::Equivocation;
 pub use message::{ConsensusMessage, MessageError, Proposal, SignedProposal, SignedVote, Vote};
 pub use message::{PolkaCertificate, RoundCertificate, RoundVote, VoteType};
 pub use timeouts::Timeouts;

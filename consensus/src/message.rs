@@ -1,68 +1,11 @@
 //! What validators say to one another, as it is signed and sent.
 
 use bincode::{Decode, Encode};
-use jangbu_ledger::hash::Domain;
 use jangbu_ledger::id::{BlockId, ChainId, Height, KeyId};
 use jangbu_ledger::signature::Signature;
+pub use jangbu_ledger::vote::{Proposal, SignedProposal, SignedVote, Vote, VoteType};
 
 use crate::validator_set::{VALIDATORS_MAX, ValidatorSet};
-
-/// First or second vote of a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub enum VoteType {
-    /// "I would accept this."
-    Prevote,
-    /// "I saw that a quorum would."
-    Precommit,
-}
-
-/// A validator's vote for a block id, or for none.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct Vote {
-    /// Which of the two.
-    pub vote_type: VoteType,
-    /// At which height.
-    pub height: Height,
-    /// In which round.
-    pub round: u32,
-    /// For which block.
-    pub block_id: Option<BlockId>,
-    /// By whom.
-    pub validator: KeyId,
-}
-
-/// The proposer's choice of a block id for a round.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct Proposal {
-    /// At which height.
-    pub height: Height,
-    /// In which round.
-    pub round: u32,
-    /// Which block.
-    pub block_id: BlockId,
-    /// The earlier round in which it found a quorum of prevotes, for a re-proposal.
-    pub pol_round: Option<u32>,
-    /// By whom.
-    pub proposer: KeyId,
-}
-
-/// A vote with its signature, not yet verified.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct SignedVote {
-    /// The vote.
-    pub vote: Vote,
-    /// Over [`Vote::signing_digest`].
-    pub signature: Signature,
-}
-
-/// A proposal with its signature, not yet verified.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct SignedProposal {
-    /// The proposal.
-    pub proposal: Proposal,
-    /// Over [`Proposal::signing_digest`].
-    pub signature: Signature,
-}
 
 /// A quorum of prevotes for one block in one round.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -143,26 +86,6 @@ pub enum MessageError {
     /// More signatures than there may be validators.
     #[error("a certificate with {0} signatures")]
     TooLong(usize),
-}
-
-impl Vote {
-    const DOMAIN: Domain = Domain::new("jangbu/vote/v1");
-
-    /// The 32 bytes that are signed.
-    #[must_use]
-    pub fn signing_digest(&self, chain: &ChainId) -> [u8; 32] {
-        Self::DOMAIN.hash_of(&(chain, self))
-    }
-}
-
-impl Proposal {
-    const DOMAIN: Domain = Domain::new("jangbu/proposal/v1");
-
-    /// The 32 bytes that are signed.
-    #[must_use]
-    pub fn signing_digest(&self, chain: &ChainId) -> [u8; 32] {
-        Self::DOMAIN.hash_of(&(chain, self))
-    }
 }
 
 impl ConsensusMessage {

@@ -6,13 +6,14 @@ use arc_malachitebft_core_consensus as core;
 use arc_malachitebft_core_types as types;
 use core::{Effect as CoreEffect, LivenessMsg, Resumable, Resume, SignedConsensusMsg};
 use jangbu_ledger::codec;
+use jangbu_ledger::equivocation::Equivocation;
 use jangbu_ledger::signature::Signature;
 use types::{CertificateError, Timeout, TimeoutKind};
 
 use super::Host;
 use crate::certificate::CommitCertificate;
 use crate::context::{self, Address, Context};
-use crate::effect::{Effect, Equivocation, TimerId, TimerKind};
+use crate::effect::{Effect, TimerId, TimerKind};
 use crate::message::ConsensusMessage;
 use crate::record::Record;
 use crate::validator_set::ValidatorSet;
@@ -126,13 +127,13 @@ impl Host {
                     let votes = evidence.votes.get(&validator.address).into_iter().flatten();
                     self.effects.extend(votes.map(|(a, b)| {
                         let pair = (context::signed_vote(a), context::signed_vote(b));
-                        Effect::Evidence(Equivocation::Votes(pair.0, pair.1))
+                        Effect::Evidence(Equivocation::votes(pair.0, pair.1))
                     }));
                     let proposals = evidence.proposals.get(&validator.address);
                     self.effects
                         .extend(proposals.into_iter().flatten().map(|(a, b)| {
                             let pair = (context::signed_proposal(a), context::signed_proposal(b));
-                            Effect::Evidence(Equivocation::Proposals(pair.0, pair.1))
+                            Effect::Evidence(Equivocation::proposals(pair.0, pair.1))
                         }));
                 }
                 for id in std::mem::take(&mut self.timers) {
