@@ -7,6 +7,7 @@ use jangbu_ledger::id::{BlockId, ChainId, Height, KeyId};
 use jangbu_ledger::signature::{PublicKey, Signature, verify_batch};
 
 use crate::message::{Vote, VoteType};
+use crate::mutant::{self, Mutant};
 use crate::validator_set::{VALIDATORS_MAX, ValidatorSet};
 
 /// Precommits of a quorum for one block in one round.
@@ -55,11 +56,12 @@ impl CommitCertificate {
     /// [`CertificateError`], the first found.
     pub fn verify(&self, chain: &ChainId, set: &ValidatorSet) -> Result<(), CertificateError> {
         let got = self.signatures.len();
-        if got < set.quorum() || got > VALIDATORS_MAX {
+        let need = set.quorum() - usize::from(mutant::is(Mutant::CertificateTooSmall));
+        if got < need || got > VALIDATORS_MAX {
             return Err(CertificateError::BelowQuorum {
                 height: self.height,
                 got,
-                need: set.quorum(),
+                need,
             });
         }
         let mut seen = BTreeSet::new();
@@ -68,7 +70,7 @@ impl CommitCertificate {
             let validator = set
                 .find(id)
                 .ok_or(CertificateError::UnknownValidator(*id))?;
-            if !seen.insert(*id) {
+            if !seen.insert(*id) && !mutant::is(Mutant::CertificateCountsTwice) {
                 return Err(CertificateError::Repeated(*id));
             }
             let vote = Vote {
@@ -85,8 +87,10 @@ impl CommitCertificate {
             .map(|(key, sig, digest)| (*key, *sig, digest.as_slice()))
             .collect();
         match verify_batch(&items).iter().position(|valid| !valid) {
-            Some(bad) => Err(CertificateError::Signature(self.signatures[bad].0)),
-            None => Ok(()),
+            Some(bad) if !mutant::is(Mutant::CertificateUnverified) => {
+                Err(CertificateError::Signature(self.signatures[bad].0))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -22,6 +22,7 @@ use types::{Timeout, TimeoutKind, Validity, ValueOrigin, VoteExtensionPolicy};
 use crate::context::{self, Address, Context, Value};
 use crate::effect::{Effect, Fatal, Input, Signer, TimerId, TimerKind};
 use crate::message::{ConsensusMessage, MessageError};
+use crate::mutant::{self, Mutant};
 use crate::record::Record;
 use crate::timeouts::Timeouts;
 use crate::validator_set::ValidatorSet;
@@ -129,7 +130,7 @@ impl Consensus {
     /// that our own clock need not.
     #[must_use]
     pub fn is_vouched_for(&self, id: &BlockId) -> bool {
-        self.named.support(id) >= self.validators.quorum()
+        self.named.support(id) >= self.validators.quorum() && !mutant::is(Mutant::DriftOfReproposal)
     }
 
     /// Heights up to `decided` were decided elsewhere; returns the timers that mean nothing now.
@@ -238,7 +239,7 @@ impl Consensus {
         if self.state.is_none() {
             let params = core::Params {
                 address: self.host.address,
-                threshold_params: core::ThresholdParams::default(),
+                threshold_params: thresholds(),
                 value_payload: core::ValuePayload::ProposalAndParts,
                 enabled: true,
             };
@@ -285,6 +286,8 @@ impl Consensus {
                 got,
                 current: self.host.decided,
             })
+        } else if got > next && mutant::is(Mutant::FutureUnverified) {
+            Ok(())
         } else {
             message.verify(&self.host.chain_id, &self.validators)
         };
@@ -364,4 +367,13 @@ impl Host {
         self.asked = None;
         self.current.clear();
     }
+}
+
+/// What the core calls a quorum and an honest minority.
+fn thresholds() -> core::ThresholdParams {
+    let mut thresholds = core::ThresholdParams::default();
+    if mutant::is(Mutant::QuorumMinusOne) {
+        thresholds.quorum = thresholds.honest;
+    }
+    thresholds
 }

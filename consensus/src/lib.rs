@@ -22,6 +22,7 @@ mod context;
 mod effect;
 mod host;
 mod message;
+pub mod mutant;
 mod record;
 mod timeouts;
 mod validator_set;

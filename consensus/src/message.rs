@@ -5,6 +5,7 @@ use jangbu_ledger::id::{BlockId, ChainId, Height, KeyId};
 use jangbu_ledger::signature::Signature;
 pub use jangbu_ledger::vote::{Proposal, SignedProposal, SignedVote, Vote, VoteType};
 
+use crate::mutant::{self, Mutant};
 use crate::validator_set::{VALIDATORS_MAX, ValidatorSet};
 
 /// A quorum of prevotes for one block in one round.
@@ -115,7 +116,8 @@ impl ConsensusMessage {
             ),
             Self::Proposal(signed) => {
                 let proposal = &signed.proposal;
-                if set.proposer(proposal.height, proposal.round).id() != proposal.proposer {
+                let expected = set.proposer(proposal.height, proposal.round).id();
+                if expected != proposal.proposer && !mutant::is(Mutant::ProposerUnchecked) {
                     return Err(MessageError::NotProposer(proposal.proposer));
                 }
                 verify(
@@ -125,6 +127,8 @@ impl ConsensusMessage {
                     signed.signature,
                 )
             }
+            Self::Polka(_) if mutant::is(Mutant::PolkaUnverified) => Ok(()),
+            Self::Round(_) if mutant::is(Mutant::RoundUnverified) => Ok(()),
             Self::Polka(certificate) => {
                 check_count(certificate.signatures.len())?;
                 for (validator, signature) in &certificate.signatures {
@@ -189,5 +193,9 @@ fn verify(
     known
         .key
         .verify(&digest, &signature)
+        .or_else(|error| match mutant::is(Mutant::SignatureUnverified) {
+            true => Ok(()),
+            false => Err(error),
+        })
         .map_err(|_| MessageError::Signature(validator))
 }

@@ -1,6 +1,7 @@
 //! How long a round waits.
 
 use crate::effect::TimerKind;
+use crate::mutant::{self, Mutant};
 
 /// How long a round waits for what, in milliseconds; each later round a little longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +30,11 @@ impl Timeouts {
             TimerKind::Precommit => self.precommit_ms,
             TimerKind::Rebroadcast => self.rebroadcast_ms,
         };
-        base.saturating_add(self.delta_ms.saturating_mul(u64::from(round)))
-            .min(self.max_ms)
+        let grown = base.saturating_add(self.delta_ms.saturating_mul(u64::from(round)));
+        if mutant::is(Mutant::TimeoutUncapped) {
+            return grown;
+        }
+        grown.min(self.max_ms)
     }
 }
 

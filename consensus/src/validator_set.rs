@@ -3,6 +3,8 @@
 use jangbu_ledger::id::{Height, KeyId};
 use jangbu_ledger::signature::PublicKey;
 
+use crate::mutant::{self, Mutant};
+
 /// Most validators: the public proof format promises 16 signature lines, 15 of 22 and the log's.
 pub const VALIDATORS_MAX: usize = 22;
 
@@ -74,7 +76,7 @@ impl ValidatorSet {
     /// More than two thirds: `floor(2n / 3) + 1`.
     #[must_use]
     pub fn quorum(&self) -> usize {
-        self.0.len() * 2 / 3 + 1
+        self.0.len() * 2 / 3 + usize::from(!mutant::is(Mutant::QuorumMinusOne))
     }
 
     /// The validator at a position.

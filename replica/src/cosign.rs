@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
+use jangbu_consensus::mutant::{self, Mutant};
 use jangbu_ledger::checkpoint::{Checkpoint, Cosignature};
 use jangbu_ledger::id::Height;
 use jangbu_ledger::signature::Signature;
@@ -60,7 +61,7 @@ impl Cosigner {
     ) -> (Option<CosignatureMessage>, Option<FinalCheckpoint>) {
         let checkpoint = Checkpoint {
             origin: chain.origin.clone(),
-            size: tip.frontier.size(),
+            size: tip.frontier.size() - u64::from(mutant::is(Mutant::CosignedAtWrongSize)),
             root: tip.frontier.root(),
         };
         let timestamp = tip.time_ms.seconds();
@@ -129,7 +130,7 @@ impl Cosigner {
             timestamp_s: *timestamp,
             signature: message.signature,
         };
-        if cosignature.verify(checkpoint).is_err() {
+        if cosignature.verify(checkpoint).is_err() && !mutant::is(Mutant::CosignatureUnverified) {
             tracing::warn!(
                 height = message.height.0,
                 validator = message.validator,

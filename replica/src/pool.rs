@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jangbu_consensus::mutant::{self, Mutant};
 use jangbu_ledger::envelope::{Envelope, EnvelopeError};
 use jangbu_ledger::execute::{OrderError, may_be_ordered};
 use jangbu_ledger::id::{ChainId, EnvelopeId, KeyId, MemberId, TimeMs};
@@ -126,12 +127,12 @@ impl Pool {
             .get(&verified.envelope.member)
             .copied()
             .unwrap_or(0);
-        if of_member >= self.limits.envelopes_per_member {
+        if of_member >= self.limits.envelopes_per_member && !mutant::is(Mutant::PoolUnbounded) {
             return Err(AdmissionError::Quota);
         }
-        if self.by_id.len() >= self.limits.envelopes
-            || self.bytes + verified.bytes.len() > self.limits.bytes
-        {
+        let full = self.by_id.len() >= self.limits.envelopes
+            || self.bytes + verified.bytes.len() > self.limits.bytes;
+        if full && !mutant::is(Mutant::PoolUnbounded) {
             return Err(AdmissionError::Full);
         }
         self.arrivals += 1;
@@ -247,7 +248,9 @@ pub fn verify(
         .flatten()
         .map(|(verified, key, digest)| (*key, verified.envelope.signature, digest.as_slice()))
         .collect();
-    let mut valid = verify_batch(&items).into_iter();
+    let unverified = mutant::is(Mutant::EnvelopeUnverified);
+    let valid = verify_batch(&items).into_iter();
+    let mut valid = valid.map(|valid| valid || unverified);
     decoded
         .iter()
         .map(|result| match result {

@@ -15,6 +15,7 @@ use crate::certificate::CommitCertificate;
 use crate::context::{self, Address, Context};
 use crate::effect::{Effect, TimerId, TimerKind};
 use crate::message::ConsensusMessage;
+use crate::mutant::{self, Mutant};
 use crate::record::Record;
 use crate::validator_set::ValidatorSet;
 
@@ -121,7 +122,9 @@ impl Host {
                 r.resume_with(())
             }
             CoreEffect::Finalize(_, _, evidence, r) => {
-                self.decided = self.height();
+                if !mutant::is(Mutant::HeightReused) {
+                    self.decided = self.height();
+                }
                 self.rest();
                 for validator in (0..validators.count()).filter_map(|i| validators.at(i)) {
                     let votes = evidence.votes.get(&validator.address).into_iter().flatten();
@@ -159,6 +162,7 @@ impl Host {
             CoreEffect::VerifyRoundCertificate(certificate, set, _, r) => {
                 let signers = certificate.round_signatures.iter().map(|s| s.address);
                 let need = match certificate.cert_type {
+                    types::RoundCertificateType::Skip if mutant::is(Mutant::SkipByOne) => 1,
                     types::RoundCertificateType::Skip => set.count() / 3 + 1,
                     types::RoundCertificateType::Precommit => set.quorum(),
                 };
@@ -166,7 +170,7 @@ impl Host {
                     matches!(certificate.cert_type, types::RoundCertificateType::Skip)
                         || signature.vote_type == types::VoteType::Precommit
                 });
-                r.resume_with(if precommits {
+                r.resume_with(if precommits || mutant::is(Mutant::PrevotesForPrecommits) {
                     enough(signers, &set, need)
                 } else {
                     Err(CertificateError::VerificationError(None))
@@ -201,7 +205,13 @@ impl Host {
             .replaying
             .as_ref()
             .is_some_and(|log| log.contains(&bytes));
-        if !on_the_log {
+        let forgotten = match record {
+            Record::Vote(_) => mutant::is(Mutant::VotesNotLogged),
+            Record::Timeout { .. } => mutant::is(Mutant::TimeoutsNotLogged),
+            Record::Value { .. } => mutant::is(Mutant::ValuesNotLogged),
+            Record::Proposal(_) | Record::Polka(_) => false,
+        };
+        if !on_the_log && !forgotten {
             self.dirty = true;
             self.effects.push(Effect::Persist(height.into(), bytes));
         }
@@ -261,16 +271,18 @@ fn enough(
     set: &ValidatorSet,
     need: usize,
 ) -> Result<(), CertificateError<Context>> {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut twice) = (BTreeSet::new(), 0);
     for address in signers {
         if set.find(&address.0).is_none() {
             return Err(CertificateError::UnknownValidator(address));
         }
-        if !seen.insert(address) {
+        let again = !seen.insert(address);
+        twice += usize::from(again);
+        if again && !mutant::is(Mutant::VoteCountedTwice) {
             return Err(CertificateError::DuplicateVote(address));
         }
     }
-    if seen.len() < need {
+    if seen.len() + twice < need {
         return Err(CertificateError::NotEnoughVotingPower {
             signed: seen.len() as u64,
             total: set.count() as u64,

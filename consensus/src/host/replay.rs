@@ -7,6 +7,7 @@ use jangbu_ledger::id::Height;
 use super::Consensus;
 use crate::context::{self, Context, Value};
 use crate::effect::Fatal;
+use crate::mutant::{self, Mutant};
 use crate::record::Record;
 
 impl Consensus {
@@ -34,7 +35,10 @@ impl Consensus {
     }
 
     fn as_proposed_before(&mut self, record: &Record) -> Option<CoreInput<Context>> {
-        let asked = self.host.asked?;
+        let asked = self
+            .host
+            .asked
+            .filter(|_| !mutant::is(Mutant::ProposedAnew))?;
         match record {
             Record::Value {
                 height,

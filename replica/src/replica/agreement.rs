@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jangbu_consensus::mutant::{self, Mutant};
 use jangbu_consensus::{self as consensus, CommitCertificate, ConsensusMessage};
 use jangbu_ledger::id::{BlockId, Height, TimeMs};
 
@@ -18,7 +19,7 @@ impl<S: Store> Replica<S> {
     /// replays its log, if it has one, which may propose, lock or decide any of them.
     pub(super) fn resume(&mut self) -> Result<(), Fatal> {
         let log = self.store.log()?;
-        if log.is_empty() {
+        if log.is_empty() || mutant::is(Mutant::LogNotReplayed) {
             self.set_timer(TimerId::Start, 0);
             return Ok(());
         }
@@ -107,7 +108,7 @@ impl<S: Store> Replica<S> {
                     self.append.log.push(record);
                 }
             }
-            consensus::Effect::Sync => self.sync_due = true,
+            consensus::Effect::Sync => self.sync_due = !mutant::is(Mutant::SentBeforeSynced),
             consensus::Effect::Send(message) => self.broadcast(&Message::Consensus(message)),
             consensus::Effect::GetValue { height, round } => {
                 if let Some(input) = self.propose(height, round)? {
@@ -149,9 +150,18 @@ impl<S: Store> Replica<S> {
 
     /// Keeps a block that was executed, and has it on disk before anything is said of it.
     pub(super) fn keep_candidate(&mut self, candidate: Candidate) {
-        self.append.blocks.push(candidate.block.clone());
-        let envelopes = candidate.commit.envelopes.iter().cloned();
-        self.append.envelopes.extend(envelopes);
+        if !mutant::is(Mutant::BlockNotKept) {
+            self.append.blocks.push(candidate.block.clone());
+        }
+        if !mutant::is(Mutant::EnvelopesNotKept) {
+            let envelopes = candidate.commit.envelopes.iter().cloned();
+            self.append.envelopes.extend(envelopes);
+        }
+        if mutant::is(Mutant::CosignedBeforeDurable) {
+            let (own, _) = self.cosigner.committed(&self.chain, &candidate.commit.tip);
+            own.into_iter()
+                .for_each(|own| self.broadcast(&Message::Cosignature(own)));
+        }
         self.candidates.insert(candidate.id, candidate);
     }
 
@@ -220,8 +230,10 @@ impl<S: Store> Replica<S> {
         self.sync_due = false;
         self.store.commit(&candidate.commit)?;
         self.tip = candidate.commit.tip.clone();
-        for id in &candidate.block.envelopes {
-            self.pool.remove(id);
+        if !mutant::is(Mutant::CommittedStaysInPool) {
+            for id in &candidate.block.envelopes {
+                self.pool.remove(id);
+            }
         }
         self.candidates.clear();
         self.needed.clear();

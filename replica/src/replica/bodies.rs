@@ -15,6 +15,7 @@ mod gather;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jangbu_consensus as consensus;
+use jangbu_consensus::mutant::{self, Mutant};
 use jangbu_ledger::block::Block;
 use jangbu_ledger::id::{BlockId, EnvelopeId, TimeMs};
 
@@ -125,7 +126,8 @@ impl<S: Store> Replica<S> {
             return;
         }
         // The id covers the header only: with another list of envelopes this is no such block.
-        if block.header.envelopes_root != Block::envelopes_root(&block.envelopes) {
+        let bound = block.header.envelopes_root == Block::envelopes_root(&block.envelopes);
+        if !bound && !mutant::is(Mutant::BodyUnbound) {
             let reason = "a body with other envelopes than its header says".to_owned();
             self.effects.push(Effect::Misbehaved(from, reason));
             return;
@@ -136,6 +138,7 @@ impl<S: Store> Replica<S> {
         }
         let mut of_peer = self.bodies.iter().filter(|kept| kept.from == from);
         if of_peer.clone().count() >= BODIES_PER_PEER_MAX
+            && !mutant::is(Mutant::BodiesUnbounded)
             && let Some(oldest) = of_peer.next().map(|kept| kept.id)
         {
             self.bodies.retain(|kept| kept.id != oldest);
@@ -209,7 +212,10 @@ impl<S: Store> Replica<S> {
         // Withheld, never called invalid: by the time its time has come it may be fine, and
         // what a quorum vouches for is not judged by our clock.
         let drift = header.time_ms.0.abs_diff(self.now.0);
-        if drift > self.settings.max_drift_ms && !self.consensus.is_vouched_for(&pending.id) {
+        if drift > self.settings.max_drift_ms
+            && !mutant::is(Mutant::DriftUnchecked)
+            && !self.consensus.is_vouched_for(&pending.id)
+        {
             return Ok(Judged::After(ASK_AGAIN_MS));
         }
         pending.missing.retain(|id| self.pool.get(id).is_none());
@@ -231,6 +237,9 @@ impl<S: Store> Replica<S> {
         match candidate::check(&self.chain, &self.store, &self.tip, &pending.block, &list) {
             Ok(candidate) => {
                 self.keep_candidate(candidate);
+                Ok(Judged::Valid(true))
+            }
+            Err(CandidateError::Invalid(_)) if mutant::is(Mutant::NotExecuted) => {
                 Ok(Judged::Valid(true))
             }
             Err(CandidateError::Invalid(reason)) => {
