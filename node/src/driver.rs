@@ -158,6 +158,15 @@ impl<S: Store> Driver<S> {
             }
             Effect::Final(height) => self.finalised(height)?,
             Effect::Misbehaved(peer, reason) => self.complain(peer, &reason),
+            Effect::Quarantined(envelope, reason) => {
+                around.metrics.quarantined.increment();
+                tracing::error!(
+                    %envelope,
+                    reason,
+                    "executing an envelope panicked: it is not taken any more, and the ledger \
+                     goes on without it; please report this defect"
+                );
+            }
         }
         Ok(())
     }

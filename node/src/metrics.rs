@@ -67,6 +67,8 @@ pub struct Metrics {
     pub messages_dropped: Counter,
     /// What members sent that no correct replica sends.
     pub misbehaviour: Counter,
+    /// Envelopes whose execution panicked.
+    pub quarantined: Counter,
     /// Microseconds that the replica's thread worked.
     pub busy_us: Counter,
     /// Height of the last committed block.
@@ -135,6 +137,11 @@ impl Metrics {
                 "misbehaviour_total",
                 "What members sent that no correct replica sends.",
                 &self.misbehaviour,
+            ),
+            (
+                "quarantined_envelopes_total",
+                "Envelopes this node cannot execute: a defect to report.",
+                &self.quarantined,
             ),
             (
                 "replica_busy_microseconds_total",

@@ -19,6 +19,7 @@ use jangbu_ledger::statement::{Kind, Stream};
 use crate::chain::Chain;
 use crate::pool::Verified;
 use crate::store::{Commit, Store, StoreError, StoredBlock, StreamSide, Tip};
+use crate::total::{self, Panicked};
 
 /// An executed block and what committing it will write, but for the certificate.
 #[derive(Debug, Clone)]
@@ -71,6 +72,19 @@ pub enum CandidateError {
     /// The store failed: stop.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Executing it panicked: a defect of this program.
+    #[error(transparent)]
+    Panicked(#[from] ExecutionPanicked),
+}
+
+/// Execution panicked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("executing the block panicked: {reason}")]
+pub struct ExecutionPanicked {
+    /// The envelope without which it would not; `None` if it would even without any.
+    pub envelope: Option<EnvelopeId>,
+    /// What the panic said.
+    pub reason: String,
 }
 
 /// Makes the next block from the oldest envelopes that may be ordered, with at most
@@ -78,7 +92,8 @@ pub enum CandidateError {
 ///
 /// # Errors
 ///
-/// [`StoreError`] if the state cannot be read.
+/// [`CandidateError::Store`] if the state cannot be read, [`CandidateError::Panicked`] if the
+/// block cannot be executed: try again without the envelope that it names.
 pub fn propose<'a>(
     chain: &Chain,
     store: &dyn Store,
@@ -87,7 +102,7 @@ pub fn propose<'a>(
     time_ms: TimeMs,
     statements_max: usize,
     waiting: impl Iterator<Item = &'a Verified>,
-) -> Result<Candidate, StoreError> {
+) -> Result<Candidate, CandidateError> {
     let mut chosen: Vec<&Verified> = Vec::new();
     let (mut bytes, mut statements) = (0, 0);
     for verified in waiting {
@@ -105,11 +120,14 @@ pub fn propose<'a>(
                 chosen.push(verified);
             }
             Ok(_) => {}
-            Err(OrderError::State(error)) => return Err(StoreError::Failed(error.to_string())),
+            Err(OrderError::State(error)) => {
+                return Err(StoreError::Failed(error.to_string()).into());
+            }
             Err(_) => {}
         }
     }
-    run(chain, store, tip, proposer, time_ms, &chosen)
+    let made_by = (proposer, time_ms);
+    run_guarded(chain, store, tip, made_by, &chosen)
 }
 
 /// Executes a block that someone proposed, and checks that it leads where its header says.
@@ -118,7 +136,8 @@ pub fn propose<'a>(
 ///
 /// # Errors
 ///
-/// [`CandidateError::Invalid`] if the block breaks a rule of blocks.
+/// [`CandidateError::Invalid`] if the block breaks a rule of blocks,
+/// [`CandidateError::Panicked`] if it cannot be executed.
 pub fn check(
     chain: &Chain,
     store: &dyn Store,
@@ -170,14 +189,8 @@ pub fn check(
             Err(error) => return Err(InvalidBlock::Envelope(verified.id, error).into()),
         }
     }
-    let mut candidate = run(
-        chain,
-        store,
-        tip,
-        header.proposer,
-        header.time_ms,
-        envelopes,
-    )?;
+    let made_by = (header.proposer, header.time_ms);
+    let mut candidate = run_guarded(chain, store, tip, made_by, envelopes)?;
     if mutant::is(Mutant::RootsUnchecked) {
         candidate.take_for(block);
     }
@@ -187,12 +200,32 @@ pub fn check(
     Ok(candidate)
 }
 
+/// Executes the block of these envelopes; a panic is traced to the envelope that causes it.
+fn run_guarded(
+    chain: &Chain,
+    store: &dyn Store,
+    tip: &Tip,
+    made_by: (KeyId, TimeMs),
+    envelopes: &[&Verified],
+) -> Result<Candidate, CandidateError> {
+    let attempt = |list: &[&Verified]| total::guarded(|| run(chain, store, tip, made_by, list));
+    match attempt(envelopes) {
+        Ok(result) => Ok(result?),
+        Err(Panicked(reason)) => {
+            let panics = |n| attempt(envelopes.get(..n).unwrap_or(envelopes)).is_err();
+            let envelope = total::culprit(envelopes.len(), panics)
+                .and_then(|position| envelopes.get(position))
+                .map(|verified| verified.id);
+            Err(ExecutionPanicked { envelope, reason }.into())
+        }
+    }
+}
+
 fn run(
     chain: &Chain,
     store: &dyn Store,
     tip: &Tip,
-    proposer: KeyId,
-    time_ms: TimeMs,
+    (proposer, time_ms): (KeyId, TimeMs),
     envelopes: &[&Verified],
 ) -> Result<Candidate, StoreError> {
     let height = tip.height.next();

@@ -13,3 +13,4 @@ pub mod message;
 pub mod pool;
 pub mod replica;
 pub mod store;
+mod total;

@@ -1,6 +1,6 @@
 //! Envelopes that wait for a block: verified once, bounded, oldest first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jangbu_consensus::mutant::{self, Mutant};
@@ -20,6 +20,9 @@ pub struct PoolLimits {
     /// Most envelopes of one member, so that one cannot crowd out the others.
     pub envelopes_per_member: usize,
 }
+
+/// Envelopes remembered as quarantined; the oldest are forgotten, and found again if they come.
+const QUARANTINE_MAX: usize = 256;
 
 /// A verified envelope.
 #[derive(Debug, Clone)]
@@ -53,6 +56,12 @@ pub enum AdmissionError {
     /// The member has used its share of the room.
     #[error("this member has too many envelopes waiting; try again in a moment")]
     Quota,
+    /// Executing it panicked.
+    #[error(
+        "this node cannot execute the envelope, which is a defect of its program; the node's \
+         operator finds the reason in its log"
+    )]
+    Quarantined,
 }
 
 /// Envelopes in the order they came.
@@ -66,6 +75,8 @@ pub struct Pool {
     per_member: BTreeMap<MemberId, usize>,
     /// Handed in by our own clients, by when they were last passed on.
     own: BTreeMap<EnvelopeId, TimeMs>,
+    /// Not taken any more, at most [`QUARANTINE_MAX`], oldest first.
+    quarantined: VecDeque<EnvelopeId>,
 }
 
 impl Pool {
@@ -80,6 +91,7 @@ impl Pool {
             by_arrival: BTreeMap::new(),
             per_member: BTreeMap::new(),
             own: BTreeMap::new(),
+            quarantined: VecDeque::new(),
         }
     }
 
@@ -117,10 +129,13 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`AdmissionError::Full`] or [`AdmissionError::Quota`].
+    /// [`AdmissionError::Full`], [`AdmissionError::Quota`] or [`AdmissionError::Quarantined`].
     pub fn insert(&mut self, verified: Verified) -> Result<(), AdmissionError> {
         if self.by_id.contains_key(&verified.id) {
             return Ok(());
+        }
+        if self.is_quarantined(&verified.id) {
+            return Err(AdmissionError::Quarantined);
         }
         let of_member = self
             .per_member
@@ -142,6 +157,25 @@ impl Pool {
         self.by_arrival.insert(self.arrivals, verified.id);
         self.by_id.insert(verified.id, (self.arrivals, verified));
         Ok(())
+    }
+
+    /// Drops an envelope whose execution panicked, and takes it no more. Whether it is news.
+    pub fn quarantine(&mut self, id: EnvelopeId) -> bool {
+        self.remove(&id);
+        if self.is_quarantined(&id) {
+            return false;
+        }
+        if self.quarantined.len() >= QUARANTINE_MAX {
+            self.quarantined.pop_front();
+        }
+        self.quarantined.push_back(id);
+        true
+    }
+
+    /// Whether executing this envelope panicked.
+    #[must_use]
+    pub fn is_quarantined(&self, id: &EnvelopeId) -> bool {
+        self.quarantined.contains(id)
     }
 
     /// Forgets an envelope that was decided or ran out of time.

@@ -99,6 +99,8 @@ pub enum Effect {
     Final(Height),
     /// A member sent what no correct replica sends.
     Misbehaved(PeerId, String),
+    /// Executing this envelope panicked, for this reason: it is taken no more.
+    Quarantined(EnvelopeId, String),
 }
 
 /// What became of a submission at once.

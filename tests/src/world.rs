@@ -28,7 +28,7 @@ use jangbu_ledger::signature::{PublicKey, Signature};
 use jangbu_ledger::state::{KeyPurpose, StateError, StateReader as _, StreamSide};
 use jangbu_ledger::state_tree::{StateNodes, StateTreeError};
 use jangbu_ledger::statement::{Statement, Stream};
-use jangbu_replica::candidate::{genesis_commit, propose};
+use jangbu_replica::candidate::{CandidateError, genesis_commit, propose};
 use jangbu_replica::chain::Chain;
 use jangbu_replica::memory_store::MemoryStore;
 use jangbu_replica::pool::Verified;
@@ -104,6 +104,9 @@ pub enum WorldError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A block.
+    #[error(transparent)]
+    Block(#[from] CandidateError),
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),

@@ -210,7 +210,7 @@ impl From<AdmissionError> for Problem {
             }
             AdmissionError::Signature => Kind::BadSignature,
             AdmissionError::Full | AdmissionError::Quota => Kind::PoolFull,
-            // State that cannot be read, and what may be added one day.
+            // What this node cannot execute, state that cannot be read, and what may be added.
             _ => Kind::Unavailable,
         };
         Self::new(kind, error.to_string())

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jangbu_consensus::mutant::{self, Mutant};
 use jangbu_consensus::{self as consensus, CommitCertificate, ConsensusMessage};
-use jangbu_ledger::id::{BlockId, Height, TimeMs};
+use jangbu_ledger::id::{BlockId, Height, KeyId, TimeMs};
 
 use super::bodies::Gathered;
 use super::{CONSENSUS_STEPS_MAX, Effect, Fatal, PeerId, Replica, TimerId};
-use crate::candidate::{self, Candidate, CandidateError};
+use crate::candidate::{self, Candidate, CandidateError, ExecutionPanicked};
 use crate::message::Message;
 use crate::pool::Verified;
 use crate::store::{Append, Store, StoreError};
+
+/// Most envelopes that are found to panic for one proposal; each costs a dozen executions.
+const CULPRITS_MAX: usize = 8;
 
 impl<S: Store> Replica<S> {
     /// After a restart: executes the blocks that were proposed at the running height, then
@@ -44,6 +47,9 @@ impl<S: Store> Replica<S> {
                 }
                 Err(CandidateError::Invalid(reason)) => {
                     return Err(damaged(reason.to_string()).into());
+                }
+                Err(CandidateError::Panicked(panicked)) => {
+                    return Err(damaged(panicked.to_string()).into());
                 }
                 Err(CandidateError::Store(error)) => return Err(error.into()),
             }
@@ -178,17 +184,9 @@ impl<S: Store> Replica<S> {
         if height != self.tip.height.next() {
             return Ok(None);
         }
-        let time = TimeMs(self.now.0.max(self.tip.time_ms.0 + 1));
-        let waiting = self.pool.iter();
-        let candidate = candidate::propose(
-            &self.chain,
-            &self.store,
-            &self.tip,
-            proposer,
-            time,
-            self.block_size.in_round(round),
-            waiting,
-        )?;
+        let Some(candidate) = self.make_block(proposer, round)? else {
+            return Ok(None);
+        };
         let id = candidate.id;
         // On disk with the proposal: after a crash we must be able to give it again.
         self.keep_candidate(candidate);
@@ -200,6 +198,53 @@ impl<S: Store> Replica<S> {
             round,
             block_id: id,
         }))
+    }
+
+    /// The next block, without the envelopes that cannot be executed; `None` if not even an
+    /// empty one can, which leaves the round to the next proposer.
+    fn make_block(&mut self, proposer: KeyId, round: u32) -> Result<Option<Candidate>, Fatal> {
+        let time = TimeMs(self.now.0.max(self.tip.time_ms.0 + 1));
+        for attempt in 0..=CULPRITS_MAX {
+            // So many at once are no accident: the others have to wait for the next block.
+            let most = if attempt < CULPRITS_MAX {
+                usize::MAX
+            } else {
+                0
+            };
+            let made = candidate::propose(
+                &self.chain,
+                &self.store,
+                &self.tip,
+                proposer,
+                time,
+                self.block_size.in_round(round),
+                self.pool.iter().take(most),
+            );
+            match made {
+                Ok(candidate) => return Ok(Some(candidate)),
+                Err(CandidateError::Panicked(panicked)) => {
+                    if !self.quarantine(panicked) {
+                        return Ok(None);
+                    }
+                }
+                Err(CandidateError::Store(error)) => return Err(error.into()),
+                Err(CandidateError::Invalid(_)) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Drops the envelope that made execution panic; `false` if there is none to blame.
+    pub(super) fn quarantine(&mut self, panicked: ExecutionPanicked) -> bool {
+        let ExecutionPanicked { envelope, reason } = panicked;
+        let Some(id) = envelope else {
+            tracing::error!(%reason, "executing a block panicked, whatever is in it");
+            return false;
+        };
+        if self.pool.quarantine(id) {
+            self.effects.push(Effect::Quarantined(id, reason));
+        }
+        true
     }
 
     fn decided(&mut self, certificate: CommitCertificate) -> Result<(), Fatal> {

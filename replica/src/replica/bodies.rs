@@ -218,6 +218,11 @@ impl<S: Store> Replica<S> {
         {
             return Ok(Judged::After(ASK_AGAIN_MS));
         }
+        // Known to panic: not once more for every proposer that can execute it.
+        let mut ordered = pending.block.envelopes.iter();
+        if ordered.any(|id| self.pool.is_quarantined(id)) {
+            return Ok(Judged::Valid(false));
+        }
         pending.missing.retain(|id| self.pool.get(id).is_none());
         if !pending.missing.is_empty() {
             return Ok(Judged::After(self.ask_for_envelopes(pending)));
@@ -244,6 +249,11 @@ impl<S: Store> Replica<S> {
             }
             Err(CandidateError::Invalid(reason)) => {
                 self.accuse(pending, &reason.to_string());
+                Ok(Judged::Valid(false))
+            }
+            // No fault of the sender's, who may be able to execute it.
+            Err(CandidateError::Panicked(panicked)) => {
+                self.quarantine(panicked);
                 Ok(Judged::Valid(false))
             }
             Err(CandidateError::Store(error)) => Err(error.into()),

@@ -191,6 +191,9 @@ impl<S: Store> Replica<S> {
                 self.commit(candidate, certificate).map(Ok)
             }
             Err(CandidateError::Invalid(reason)) => Err(certified_but_invalid(reason.to_string())),
+            Err(CandidateError::Panicked(panicked)) => {
+                Err(certified_but_invalid(panicked.to_string()))
+            }
             Err(CandidateError::Store(error)) => Err(error.into()),
         }
     }

@@ -11,7 +11,8 @@ use jangbu_ledger::founding::{
 use jangbu_ledger::id::{ChainId, Digest, EnvelopeId, KeyId, MemberId, TimeMs};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::signature::{PublicKey, Signature};
-use jangbu_ledger::state::{MemberRecord, Role};
+use jangbu_ledger::state::{self, MemberRecord, Role};
+use jangbu_ledger::state_tree::StateKey;
 use jangbu_ledger::statement::{Granularity, Kind, Statement, Stream};
 use jangbu_replica::chain::Chain;
 use jangbu_replica::pool::PoolLimits;
@@ -51,6 +52,11 @@ fn key(seed: u8) -> SigningKey {
 
 fn public(key: &SigningKey) -> PublicKey {
     PublicKey(key.verifying_key().to_bytes())
+}
+
+fn product(number: u64) -> Identifier {
+    let uuid = format!("urn:uuid:00000000-0000-4000-8000-{number:012x}");
+    Identifier::parse(&uuid).expect("a UUID")
 }
 
 impl Consortium {
@@ -153,6 +159,12 @@ impl Consortium {
         }
     }
 
+    /// A record that only the rules for the envelope of this number read.
+    #[must_use]
+    pub fn record_of(&self, number: u64) -> StateKey {
+        state::key::subject(&product(number).subject_id())
+    }
+
     /// The envelope of this number: one statement about one new product.
     ///
     /// # Panics
@@ -160,8 +172,7 @@ impl Consortium {
     /// If the number makes no identifier.
     #[must_use]
     pub fn envelope(&self, number: u64) -> (EnvelopeId, Vec<u8>) {
-        let product = format!("urn:uuid:00000000-0000-4000-8000-{number:012x}");
-        let product = Identifier::parse(&product).expect("a UUID");
+        let product = product(number);
         let statement = Statement {
             kind: Kind::PassportIssued {
                 granularity: Granularity::Item,

@@ -6,6 +6,7 @@
 //! and none of its messages sent.
 
 use std::cell::{Cell, Ref, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub struct Disk {
     store: Rc<RefCell<MemoryStore>>,
     fault: Rc<Cell<Option<WriteFault>>>,
     dead: Rc<Cell<bool>>,
+    poison: Rc<RefCell<BTreeSet<StateKey>>>,
 }
 
 impl Disk {
@@ -58,6 +60,12 @@ impl Disk {
         self.dead.set(false);
         let store = self.store.take();
         self.store.replace(store.crash());
+    }
+
+    /// Whoever reads this record panics: stands for an envelope whose execution does, if only
+    /// its rules read the record.
+    pub fn poison(&self, key: StateKey) {
+        self.poison.borrow_mut().insert(key);
     }
 
     /// Everything in it.
@@ -93,6 +101,7 @@ impl Disk {
 
 impl StateReader for Disk {
     fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
+        assert!(!self.poison.borrow().contains(key), "poisoned record");
         self.contents().record(key)
     }
 

@@ -84,7 +84,7 @@ impl World {
                     let delay = self.dice.between((100_000, 500_000));
                     self.schedule.after(delay, Event::Submit(token.0));
                 }
-                Effect::Committed(..) => {}
+                Effect::Committed(..) | Effect::Quarantined(..) => {}
                 Effect::Final(height) => {
                     if let Ok(Some(checkpoint)) = self.members[n].disk.final_checkpoint(height) {
                         self.oracle.sees_final(n, &checkpoint)?;
