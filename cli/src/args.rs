@@ -8,8 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{
-    anchor, bench, devnet, genesis, key, link, list, node, passport, prove, share, show, submit,
-    trace, verify,
+    anchor, bench, devnet, evidence, genesis, key, link, list, node, passport, prove, share, show,
+    submit, trace, verify,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -90,6 +90,9 @@ pub enum Command {
     Bench(bench::Args),
     /// Run a whole consortium on this machine
     Devnet(devnet::Args),
+    /// Record that a validator contradicted itself
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// Found a consortium, step by step
     #[command(subcommand)]
     Genesis(genesis::Command),
@@ -145,6 +148,7 @@ impl Command {
             Self::Anchor(args) => anchor::run(&args, ctx),
             Self::Bench(args) => bench::run(&args, ctx),
             Self::Devnet(args) => devnet::run(args, ctx),
+            Self::Evidence(command) => evidence::run(command, ctx),
             Self::Genesis(command) => genesis::run(command, ctx),
             Self::Key(command) => key::run(command, ctx),
             Self::Link(command) => link::run(command, ctx),

@@ -20,6 +20,7 @@ pub mod context;
 pub mod devnet;
 pub mod document;
 pub mod error;
+pub mod evidence;
 pub mod genesis;
 pub mod ingest;
 pub mod key;

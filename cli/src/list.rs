@@ -39,7 +39,7 @@ pub struct Args {
 }
 
 /// The kinds there are, by the names that statements carry.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "passport_issued",
     "passport_superseded",
     "passport_revoked",
@@ -49,6 +49,7 @@ const KINDS: [&str; 9] = [
     "observed",
     "sealed",
     "key_revoked",
+    "evidence_recorded",
 ];
 
 /// Lists.

@@ -1,5 +1,7 @@
-//! `jangbu verify`: checks a receipt or a bundle with the genesis file alone. Opens no socket.
+//! `jangbu verify`: checks a receipt, a bundle or evidence with the genesis file alone. Opens no
+//! socket.
 
+mod evidence;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jangbu_ledger::bundle::{
     self, BUNDLE_BYTES_MAX, Bundle, Failure, Policy, Report, Verdict, check_opening, verify_receipt,
 };
+use jangbu_ledger::equivocation::Evidence;
 use jangbu_ledger::id::{Height, TimeMs};
 use jangbu_ledger::json;
 use jangbu_ledger::receipt::Receipt;
@@ -33,7 +36,7 @@ const OPENING_BYTES_MAX: u64 = 4 * json::DOCUMENT_BYTES_MAX as u64;
     tell: evidence is missing"
 )]
 pub struct Args {
-    /// A receipt (*.tlog-proof) or a proof (*.jangbu.json)
+    /// A receipt (*.tlog-proof), a proof (*.jangbu.json) or evidence against a validator
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Check this document too: a file of a vault's documents/ directory; repeatable
@@ -66,6 +69,9 @@ struct Answer<'a> {
 /// [`CliError`] if the file, the genesis file or a document cannot be read.
 pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     let bytes = read_bounded(&args.file, BUNDLE_BYTES_MAX as u64)?;
+    if evidence::is_evidence(&bytes) {
+        return run_evidence(args, &bytes, ctx);
+    }
     let anchor = ctx.anchor()?.verifier();
     let openings = args
         .documents
@@ -114,6 +120,20 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     };
     ctx.output.object(&answer, || text::answer(&answer));
     Ok(ExitCode::from(verdict.exit_code()))
+}
+
+/// Verifies evidence; what is asked of checkpoints and documents means nothing here.
+fn run_evidence(args: &Args, bytes: &[u8], ctx: &Context) -> Result<ExitCode, CliError> {
+    if !args.documents.is_empty() || args.min_height.is_some() || args.not_older_than.is_some() {
+        return Err(CliError::input(
+            "--document, --min-height and --not-older-than are for receipts and proofs",
+        ));
+    }
+    let parsed = Evidence::parse(bytes)
+        .map_err(|error| CliError::file(&args.file, error).hint(evidence::hint()))?;
+    let answer = evidence::verify(&args.file, &parsed, ctx.anchor()?);
+    ctx.output.object(&answer, || evidence::in_words(&answer));
+    Ok(ExitCode::from(answer.verdict.exit_code()))
 }
 
 impl Args {

@@ -102,6 +102,16 @@ pub fn sentence(statement: &Statement) -> String {
         }
         Kind::Sealed => "says something sealed".to_owned(),
         Kind::KeyRevoked { key } => format!("revokes its key {key}"),
+        Kind::EvidenceRecorded { equivocation } => {
+            let offence = equivocation.offence();
+            format!(
+                "proves that validator {} signed two {}s at height {}, round {}",
+                offence.validator,
+                lower(&offence.said_twice),
+                offence.height,
+                offence.round
+            )
+        }
     }
 }
 

@@ -102,6 +102,15 @@ impl TrustAnchor {
         &self.members
     }
 
+    /// The founding validator with this consensus key, and that key.
+    #[must_use]
+    pub fn validator(&self, id: &KeyId) -> Option<(&Member, PublicKey)> {
+        self.members.iter().find_map(|member| {
+            let key = member.validator.as_ref()?.consensus;
+            (key.id() == *id).then_some((member, key))
+        })
+    }
+
     /// The founding member's key with this id, if it signs statements or changes of keys.
     #[must_use]
     pub fn signing_key(&self, member: &MemberId, key: &KeyId) -> Option<PublicKey> {

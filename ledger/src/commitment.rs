@@ -42,6 +42,9 @@ pub struct Commitment {
 }
 
 impl Commitment {
+    /// Of a statement that says all it has to say in public.
+    pub const NOTHING: Self = Self::keyed([0; 32]);
+
     /// A commitment by keyed BLAKE3.
     #[must_use]
     pub const fn keyed(digest: [u8; 32]) -> Self {

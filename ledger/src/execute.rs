@@ -145,6 +145,7 @@ pub fn execute(
                 continue;
             }
             let author = Author {
+                chain_id: &context.chain_id,
                 member: &envelope.member,
                 purpose: *purpose,
                 statement: &id,

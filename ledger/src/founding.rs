@@ -10,7 +10,7 @@ use crate::hash::Domain;
 use crate::id::{BlockId, ChainId, Digest, Height, KeyId, MemberId, Sequence, StateRoot, TimeMs};
 use crate::merkle::Frontier;
 use crate::signature::PublicKey;
-use crate::state::{KeyPurpose, KeyRecord, MemberRecord, key};
+use crate::state::{KeyPurpose, KeyRecord, MemberRecord, ValidatorRecord, key};
 use crate::state_tree::{self, EMPTY_ROOT, MemoryNodes, StateKey, StateTreeError, StateUpdate};
 
 /// A validator: whose it is and which keys decide and witness for it.
@@ -108,6 +108,16 @@ impl Founding {
                 };
                 changes.insert(key::signing_key(&public.id()), Some(codec::encode(&record)));
             }
+        }
+        for validator in &self.validators.0 {
+            let record = ValidatorRecord {
+                member: validator.member,
+                consensus: validator.consensus,
+                witness: validator.witness,
+                active_from: Height(0),
+            };
+            let at = key::validator(&validator.consensus.id());
+            changes.insert(at, Some(codec::encode(&record)));
         }
         let state = state_tree::apply(&MemoryNodes::default(), 0, &EMPTY_ROOT, &changes)?;
         let validators = self.validators.hash();

@@ -4,13 +4,14 @@
 //! problem type and in `docs/rules.md`. The rules of one group stand in one file below.
 
 mod components;
+mod evidence;
 mod passport;
 mod subject;
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-use crate::id::{Height, MemberId, Sequence, StatementId};
+use crate::id::{ChainId, Height, MemberId, Sequence, StatementId};
 use crate::state::{KeyPurpose, KeyRecord, MemberRecord, Overlay, SlotRecord, StateError, key};
 use crate::statement::{Kind, Statement, Stream};
 
@@ -63,6 +64,10 @@ pub enum Rule {
     KeyOwner,
     /// A key is revoked once.
     KeyOnce,
+    /// Evidence is of a validator of this ledger, and its signatures hold.
+    EvidenceHolds,
+    /// What a validator said twice is recorded once.
+    EvidenceOnce,
 }
 
 impl Rule {
@@ -93,6 +98,8 @@ impl Rule {
             Self::SlotOnce => "slot.once",
             Self::KeyOwner => "key.owner",
             Self::KeyOnce => "key.once",
+            Self::EvidenceHolds => "evidence.holds",
+            Self::EvidenceOnce => "evidence.once",
         }
     }
 
@@ -141,6 +148,10 @@ impl Rule {
             Self::SlotOnce => "the slot is already used",
             Self::KeyOwner => "the key is unknown or belongs to another member",
             Self::KeyOnce => "the key is already revoked",
+            Self::EvidenceHolds => {
+                "the two messages do not show that a validator of this ledger contradicted itself"
+            }
+            Self::EvidenceOnce => "this is recorded already",
         }
     }
 }
@@ -159,6 +170,8 @@ pub enum RuleError {
 /// The author and the position of the statement that is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Author<'a> {
+    /// On which ledger.
+    pub chain_id: &'a ChainId,
     /// Who speaks.
     pub member: &'a MemberId,
     /// With a key of which purpose.
@@ -221,6 +234,7 @@ pub fn judge(
         Kind::Observed { .. } => subject::observe(state, author, &member, statement),
         Kind::Sealed => use_slot(state, author, statement),
         Kind::KeyRevoked { key } => revoke_key(state, author, key),
+        Kind::EvidenceRecorded { equivocation } => evidence::record(state, author, equivocation),
     }
 }
 

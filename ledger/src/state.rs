@@ -12,6 +12,7 @@ use bincode::{Decode, Encode};
 use serde::Serialize;
 
 use crate::codec;
+use crate::equivocation::Offence;
 use crate::hash::Domain;
 use crate::id::{Digest, Height, KeyId, MemberId, Sequence, Slot, StatementId, SubjectId};
 use crate::identifier::Prefix;
@@ -158,6 +159,26 @@ pub struct SlotRecord {
     pub sequence: Sequence,
 }
 
+/// A validator, kept for ever so that what it once signed stays checkable.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ValidatorRecord {
+    /// Who runs it.
+    pub member: MemberId,
+    /// Signs votes and proposals.
+    pub consensus: PublicKey,
+    /// Cosigns checkpoints.
+    pub witness: PublicKey,
+    /// The first height it decides.
+    pub active_from: Height,
+}
+
+/// What a validator is recorded to have said twice.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OffenceRecord {
+    /// The entry with the evidence.
+    pub sequence: Sequence,
+}
+
 /// A record type and its name in error messages.
 pub trait Record: Encode + Decode<()> {}
 impl Record for MemberRecord {}
@@ -167,6 +188,8 @@ impl Record for StreamRecord {}
 impl Record for LinkRecord {}
 impl Record for SlotRecord {}
 impl Record for SubjectId {}
+impl Record for ValidatorRecord {}
+impl Record for OffenceRecord {}
 
 impl StreamRecord {
     const HEAD_DOMAIN: Domain = Domain::new("jangbu/stream-head/v1");
@@ -189,7 +212,7 @@ impl StreamRecord {
 
 /// Keys of the records, one domain per sort of record.
 pub mod key {
-    use super::{Domain, KeyId, MemberId, Slot, StateKey, StatementId, SubjectId};
+    use super::{Domain, KeyId, MemberId, Offence, Slot, StateKey, StatementId, SubjectId};
 
     macro_rules! state_key {
         ($(#[$doc:meta])* $name:ident, $context:literal, $($arg:ident: $type:ty),+) => {
@@ -229,6 +252,14 @@ pub mod key {
     state_key! {
         /// A [`super::SlotRecord`]. The member is inside: a copied slot lands elsewhere.
         slot, "jangbu/state-slot/v1", member: MemberId, slot: Slot
+    }
+    state_key! {
+        /// A [`super::ValidatorRecord`], by its consensus key.
+        validator, "jangbu/state-validator/v1", id: KeyId
+    }
+    state_key! {
+        /// An [`super::OffenceRecord`].
+        offence, "jangbu/state-offence/v1", offence: Offence
     }
 }
 

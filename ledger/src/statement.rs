@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::commitment::Commitment;
+use crate::equivocation::{Equivocation, EquivocationError};
 use crate::hash::Domain;
 use crate::id::{ChainId, Digest, KeyId, MemberId, Slot, StatementId};
 use crate::identifier::Identifier;
@@ -111,6 +112,11 @@ pub enum Kind {
     KeyRevoked {
         /// The key.
         key: KeyId,
+    },
+    /// A validator contradicted itself, and here is the proof.
+    EvidenceRecorded {
+        /// What it signed.
+        equivocation: Box<Equivocation>,
     },
 }
 
@@ -265,6 +271,9 @@ pub enum ShapeError {
     /// A sealed statement that counts occurrences in the clear.
     #[error("a sealed statement carries its occurrence inside")]
     SealedOccurrence,
+    /// Two messages that prove nothing, whoever signed them.
+    #[error("the evidence shows nothing: {0}")]
+    Evidence(#[from] EquivocationError),
 }
 
 impl Kind {
@@ -281,6 +290,7 @@ impl Kind {
             Self::Observed { .. } => "observed",
             Self::Sealed => "sealed",
             Self::KeyRevoked { .. } => "key_revoked",
+            Self::EvidenceRecorded { .. } => "evidence_recorded",
         }
     }
 }
@@ -351,6 +361,7 @@ impl Statement {
             ) if !quantity.is_canonical() => {
                 return Err(ShapeError::Quantity);
             }
+            (Kind::EvidenceRecorded { equivocation }, _) => equivocation.check_shape()?,
             _ => {}
         }
         Ok(())
@@ -384,7 +395,9 @@ impl Statement {
                 "1 to 16 open or claims streams",
             ),
             (Kind::Sealed, streams) => (matches!(streams, [Stream::Sealed(_)]), "exactly one slot"),
-            (Kind::KeyRevoked { .. }, streams) => (streams.is_empty(), "no stream"),
+            (Kind::KeyRevoked { .. } | Kind::EvidenceRecorded { .. }, streams) => {
+                (streams.is_empty(), "no stream")
+            }
         };
         if fits {
             Ok(())

@@ -81,6 +81,7 @@ fn a_founding_document_is_as_written_down() {
     let genesis = jangbu_tests::world::genesis().unwrap();
     check("genesis.json", &genesis.to_json().unwrap());
     check_json("founding.json", &vectors::chain::founding(&genesis));
+    check("evidence.json", &vectors::chain::evidence(&genesis));
 }
 
 #[test]

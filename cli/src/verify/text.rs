@@ -1,6 +1,7 @@
 //! A verdict for people: what holds, who vouches for it, what is shown, what was not checked.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use jangbu_ledger::bundle::{Composition, Failure, Finding, Report, SubjectReport, Verdict};
 use jangbu_ledger::id::TimeMs;
@@ -15,18 +16,40 @@ const STATEMENTS_MAX: usize = 40;
 /// Lines of a document that are shown.
 const DOCUMENT_LINES_MAX: usize = 24;
 
-pub(super) fn answer(answer: &Answer<'_>) -> String {
-    let verdict = match answer.verdict {
+/// The first lines of every answer: the verdict, the file and why.
+pub(super) fn headline(verdict: Verdict, file: &Path, reason: Option<&str>) -> String {
+    let verdict = match verdict {
         Verdict::Holds => "HOLDS",
         Verdict::DoesNotHold => "DOES NOT HOLD",
         Verdict::PolicyNotMet => "HOLDS, BUT NOT WHAT WAS ASKED FOR",
         Verdict::CannotTell => "CANNOT TELL",
         Verdict::Unreadable => "UNREADABLE",
     };
-    let mut text = format!("{verdict}: {}\n", answer.file.display());
-    if let Some(reason) = &answer.reason {
+    let mut text = format!("{verdict}: {}\n", file.display());
+    if let Some(reason) = reason {
         let _ = writeln!(text, "  {reason}");
     }
+    text
+}
+
+/// The last lines of every answer: what was checked and what was not.
+pub(super) fn checks<'a>(
+    checked: impl Iterator<Item = &'a str>,
+    not_checked: impl Iterator<Item = &'a str>,
+) -> String {
+    let mut text = String::from("\nchecked\n");
+    for line in checked {
+        let _ = writeln!(text, "  ✓ {line}");
+    }
+    text.push_str("not checked\n");
+    for line in not_checked {
+        let _ = writeln!(text, "  – {line}");
+    }
+    text
+}
+
+pub(super) fn answer(answer: &Answer<'_>) -> String {
+    let mut text = headline(answer.verdict, answer.file, answer.reason.as_deref());
     match &answer.report {
         Some(report) => text.push_str(&body(report)),
         None => text.push_str("  Nothing in this file is to be relied on.\n"),
@@ -107,14 +130,10 @@ fn body(report: &Report) -> String {
             let _ = writeln!(text, "  … {more} more lines; --json shows all");
         }
     }
-    text.push_str("\nchecked\n");
-    for line in &report.checked {
-        let _ = writeln!(text, "  ✓ {line}");
-    }
-    text.push_str("not checked\n");
-    for line in &report.not_checked {
-        let _ = writeln!(text, "  – {line}");
-    }
+    text.push_str(&checks(
+        report.checked.iter().map(AsRef::as_ref),
+        report.not_checked.iter().map(AsRef::as_ref),
+    ));
     text
 }
 

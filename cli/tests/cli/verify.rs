@@ -146,3 +146,53 @@ fn a_document_is_checked_against_the_statement_that_committed_to_it() {
     assert_eq!(run.code, 3, "{run:?}");
     assert!(run.stdout.contains("document of entry"), "{run:?}");
 }
+
+#[test]
+fn evidence_against_a_validator_holds_with_the_genesis_file_alone() {
+    let run = verify(&vector("evidence.json"), &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for words in [
+        "HOLDS",
+        "hanbit",
+        "two precommits at height 300",
+        "no block",
+    ] {
+        assert!(run.stdout.contains(words), "no {words:?} in {run:?}");
+    }
+    let run = verify(&vector("evidence.json"), &["--min-height", "1"]);
+    assert_eq!(run.code, 2, "{run:?}");
+}
+
+#[test]
+fn evidence_that_was_tampered_with_or_is_of_strangers_is_told_apart() {
+    let text = std::fs::read_to_string(vector("evidence.json")).unwrap();
+    let mut cases: Vec<(Value, i32)> = Vec::new();
+    let mut case = |code: i32, change: &dyn Fn(&mut Value)| {
+        let mut evidence: Value = serde_json::from_str(&text).unwrap();
+        change(&mut evidence);
+        cases.push((evidence, code));
+    };
+    case(3, &|evidence| {
+        evidence["equivocation"]["first"]["vote"]["round"] = 2.into();
+    });
+    case(3, &|evidence| {
+        evidence["chain_id"] = "07".repeat(32).into();
+    });
+    case(5, &|evidence| {
+        for side in ["first", "second"] {
+            evidence["equivocation"][side]["vote"]["validator"] = "07".repeat(16).into();
+        }
+    });
+    case(2, &|evidence| {
+        evidence["format"] = "jangbu-evidence/2".into();
+    });
+    case(2, &|evidence| {
+        evidence["extra"] = 1.into();
+    });
+    for (evidence, code) in cases {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), serde_json::to_vec(&evidence).unwrap()).unwrap();
+        let run = verify(file.path(), &[]);
+        assert_eq!(run.code, code, "{evidence} {run:?}");
+    }
+}

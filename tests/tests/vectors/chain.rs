@@ -1,12 +1,13 @@
 //! Sections 5, 6, 10, 11 and 12: the log, blocks, the founding document, votes, checkpoints.
 
-use jangbu_consensus::{Proposal, Vote, VoteType};
 use jangbu_genesis::{Genesis, TrustAnchor};
 use jangbu_ledger::block::{self, Block, Entry, EntryBody, Refusal};
-use jangbu_ledger::id::{BlockId, EnvelopeId, Height, Sequence};
+use jangbu_ledger::equivocation::{Equivocation, Evidence};
+use jangbu_ledger::id::{BlockId, ChainId, EnvelopeId, Height, Sequence};
 use jangbu_ledger::merkle::{Frontier, leaf_hash};
 use jangbu_ledger::rules::Rule;
 use jangbu_ledger::signature::{PublicKey, sign};
+use jangbu_ledger::vote::{Proposal, SignedVote, Vote, VoteType};
 use jangbu_tests::world::story::Story;
 use jangbu_tests::world::{Key, seed, signing_key};
 use serde_json::{Value, json};
@@ -130,6 +131,29 @@ pub(crate) fn vote() -> Value {
             "signature": sign(&key, &digest),
         },
     })
+}
+
+/// Two precommits of one round by hanbit.
+pub(crate) fn equivocation(chain: ChainId) -> Equivocation {
+    let key = signing_key("hanbit", Key::Consensus).unwrap();
+    let [one, other] = [Some(BlockId([2; 32])), None].map(|block_id| {
+        let vote = Vote {
+            vote_type: VoteType::Precommit,
+            height: Height(300),
+            round: 1,
+            block_id,
+            validator: PublicKey::of(&key).id(),
+        };
+        let signature = sign(&key, &vote.signing_digest(&chain));
+        SignedVote { vote, signature }
+    });
+    Equivocation::votes(one, other)
+}
+
+/// A file of evidence on the ledger of `genesis.json`.
+pub(crate) fn evidence(genesis: &Genesis) -> String {
+    let chain = genesis.content.chain_id();
+    Evidence::new(chain, equivocation(chain)).to_json().unwrap()
 }
 
 pub(crate) fn founding(genesis: &Genesis) -> Value {

@@ -91,7 +91,17 @@ pub(crate) fn statements() -> Vec<Statement> {
         },
         occurrence: 0,
         streams: Vec::new(),
-        commitment: Commitment::keyed([0; 32]),
+        commitment: Commitment::NOTHING,
+        references: Vec::new(),
+        payload: Vec::new(),
+    });
+    all.push(Statement {
+        kind: Kind::EvidenceRecorded {
+            equivocation: Box::new(chain::equivocation(CHAIN)),
+        },
+        occurrence: 0,
+        streams: Vec::new(),
+        commitment: Commitment::NOTHING,
         references: Vec::new(),
         payload: Vec::new(),
     });

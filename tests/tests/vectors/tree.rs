@@ -105,6 +105,11 @@ pub(crate) fn state() -> Value {
                 "slot": Slot([2; 32]),
                 "key": key::slot(&MemberId([1; 32]), &Slot([2; 32])),
             },
+            "validator": {"key_id": KeyId([1; 16]), "key": key::validator(&KeyId([1; 16]))},
+            "offence": {
+                "offence": super::chain::equivocation(super::CHAIN).offence(),
+                "key": key::offence(&super::chain::equivocation(super::CHAIN).offence()),
+            },
         },
         "stream": {
             "empty": {"count": 0, "head": Digest([0; 32])},
