@@ -16,7 +16,9 @@
 
 mod actor;
 mod client;
+mod conduct;
 mod consortium;
+mod content;
 mod dice;
 mod disk;
 mod faults;
@@ -27,7 +29,9 @@ mod schedule;
 mod world;
 
 pub use actor::Actor;
+pub use conduct::{Conduct, LogState, Validators};
 pub use consortium::{Consortium, START_MS};
+pub use content::Content;
 pub use dice::Dice;
 pub use disk::{Disk, WriteFault};
 pub use faults::Faults;

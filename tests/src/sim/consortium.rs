@@ -18,11 +18,15 @@ use jangbu_replica::chain::Chain;
 use jangbu_replica::pool::PoolLimits;
 use jangbu_replica::replica::Config;
 
+use super::conduct::Validators;
+
 /// When the genesis block was made.
 pub const START_MS: u64 = 1_700_000_000_000;
 /// Seed of the attestor's key; validators' keys come below, witnesses' and others above.
 const ATTESTOR: u8 = 200;
 const WITNESS: u8 = 100;
+const TIMEOUT_MAX_MS: u64 = 5_000;
+const DRIFT_MAX_MS: u64 = 5_000;
 const MEMBER: &str = "member";
 
 /// A founded consortium.
@@ -146,10 +150,10 @@ impl Consortium {
                 precommit_ms: 200,
                 rebroadcast_ms: 500,
                 delta_ms: 200,
-                max_ms: 5_000,
+                max_ms: TIMEOUT_MAX_MS,
             },
             max_idle_ms: 30_000,
-            max_drift_ms: 5_000,
+            max_drift_ms: DRIFT_MAX_MS,
             block_interval_ms: 50,
             pool: PoolLimits {
                 envelopes: 1_000,
@@ -163,6 +167,40 @@ impl Consortium {
     #[must_use]
     pub fn record_of(&self, number: u64) -> StateKey {
         state::key::subject(&product(number).subject_id())
+    }
+
+    /// Who validates, as the rules of conduct know them.
+    #[must_use]
+    pub fn validators(&self) -> Validators {
+        let entries = self.chain.validators.0.iter();
+        Validators {
+            chain: self.chain.chain_id,
+            origin: self.chain.origin.to_string(),
+            keys: entries.map(|v| (v.consensus, v.witness)).collect(),
+        }
+    }
+
+    /// Whether these are the bytes of an envelope that the member's key signed.
+    #[must_use]
+    pub fn is_attested(&self, bytes: &[u8]) -> bool {
+        Envelope::decode(bytes, &self.chain.chain_id).is_ok_and(|envelope| {
+            let signature = ed25519_dalek::Signature::from_bytes(&envelope.signature.0);
+            let digest = envelope.header().signing_digest();
+            let key = key(ATTESTOR).verifying_key();
+            key.verify_strict(&digest, &signature).is_ok()
+        })
+    }
+
+    /// No round's time-out is longer.
+    #[must_use]
+    pub const fn max_ms(&self) -> u64 {
+        TIMEOUT_MAX_MS
+    }
+
+    /// How far a proposal's time may be from a clock.
+    #[must_use]
+    pub const fn max_drift_ms(&self) -> u64 {
+        DRIFT_MAX_MS
     }
 
     /// The envelope of this number: one statement about one new product.

@@ -62,6 +62,18 @@ impl Oracle {
         self.heights.get(member).copied().flatten()
     }
 
+    /// The log after this block, its size and root, if anyone was seen there.
+    #[must_use]
+    pub fn log_at(&self, height: Height) -> Option<(u64, NodeHash)> {
+        self.logs.get(&height).copied()
+    }
+
+    /// The blocks that a member at `tip` has had since it was last seen.
+    pub fn unseen(&self, member: usize, tip: Height) -> impl Iterator<Item = Height> + use<> {
+        let first = self.height_of(member).map_or(0, |height| height.0 + 1);
+        (first..=tip.0).map(Height)
+    }
+
     /// A member shows its tip and, by `block`, every block up to it. Returns the envelopes of
     /// blocks that nobody had before.
     ///

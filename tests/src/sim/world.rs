@@ -15,7 +15,9 @@ use jangbu_replica::replica::{Input, PeerId, TimerId};
 
 use super::actor::Actor;
 use super::client::Client;
+use super::conduct::Conduct;
 use super::consortium::{Consortium, START_MS};
+use super::content::Content;
 use super::dice::Dice;
 use super::faults::Faults;
 use super::network::{Arrival, Frame, Network};
@@ -49,6 +51,8 @@ pub struct World {
     next_envelope: u64,
     submit_every_us: Option<(u64, u64)>,
     oracle: Oracle,
+    conduct: Conduct,
+    content: Content,
     trace: blake3::Hasher,
     crashes: u64,
 }
@@ -90,6 +94,8 @@ impl World {
             .map(|n| Member::new(actors.remove(&n), dice.below(faults.skew_ms + 1)))
             .collect();
         let mut world = Self {
+            conduct: Conduct::new(consortium.validators()),
+            content: Content::default(),
             consortium,
             members,
             network: Network::new(validators),

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use jangbu_replica::message::{Class, Message};
-use jangbu_replica::replica::{Admission, Effect, Input};
+use jangbu_consensus::ConsensusMessage;
+use jangbu_ledger::id::TimeMs;
+use jangbu_replica::message::{Class, CosignatureMessage, Message};
+use jangbu_replica::replica::{Admission, Effect, Input, TimerId};
 use jangbu_replica::store::Store;
 
+use super::super::conduct::LogState;
 use super::super::oracle::Violation;
 use super::member::Place;
 use super::{Event, World};
@@ -42,18 +45,36 @@ impl World {
             return Ok(());
         };
         let block = |height| member.disk.block(height).ok().flatten();
+        let latest = self.latest_time();
+        for height in self.oracle.unseen(n, replica.tip().height) {
+            let Some(stored) = block(height) else { break };
+            if let Some(certificate) = &stored.certificate {
+                self.conduct.certified(certificate)?;
+            }
+            let envelope = |id: &_| {
+                let bytes = member.disk.envelope(id).ok().flatten()?;
+                self.consortium.is_attested(&bytes).then_some(bytes.len())
+            };
+            self.content.sees_block(&stored, latest, envelope)?;
+        }
         let fresh = self.oracle.sees_tip(n, replica.tip(), block)?;
         self.client.committed(&fresh);
         Ok(())
     }
 
     pub(super) fn perform(&mut self, n: usize, effects: Vec<Effect>) -> Result<(), Violation> {
+        self.overhear(n, &effects)?;
         let dies_after = self.members[n].dies_after.take();
         for (position, effect) in effects.into_iter().enumerate() {
             if dies_after.is_some_and(|after| position >= after) {
                 break;
             }
             match effect {
+                Effect::SetTimer(TimerId::Consensus(id), after_ms)
+                    if !self.members[n].is_byzantine && after_ms > self.consortium.max_ms() =>
+                {
+                    return Err(Violation(format!("member {n} waits {after_ms} ms: {id:?}")));
+                }
                 Effect::Answer(..) | Effect::Final(_) | Effect::Misbehaved(..)
                     if self.members[n].is_byzantine => {}
                 Effect::Send(to, class, bytes) => {
@@ -88,6 +109,14 @@ impl World {
                 Effect::Final(height) => {
                     if let Ok(Some(checkpoint)) = self.members[n].disk.final_checkpoint(height) {
                         self.oracle.sees_final(n, &checkpoint)?;
+                        let log = LogState {
+                            size: checkpoint.size,
+                            root: checkpoint.root,
+                            time_s: checkpoint.timestamp,
+                        };
+                        for (by, signature) in &checkpoint.signatures {
+                            self.conduct.cosigned(*by, log, signature)?;
+                        }
                     }
                 }
                 Effect::Misbehaved(who, _) if self.members[usize::from(who.0)].is_byzantine => {}
@@ -111,8 +140,65 @@ impl World {
         }
         match Message::decode(bytes) {
             Ok(Message::Consensus(message)) => self.oracle.hears(&message),
+            Ok(
+                Message::Cosignature(own)
+                | Message::Tip {
+                    cosignature: Some(own),
+                    ..
+                },
+            ) => self.hears_cosignature(n, own),
             Ok(_) => Ok(()),
             Err(error) => Err(Violation(format!("a message does not decode: {error}"))),
         }
+    }
+
+    /// What a member says in a step, whether or not it arrives anywhere.
+    fn overhear(&mut self, n: usize, effects: &[Effect]) -> Result<(), Violation> {
+        let said = effects.iter().filter_map(|effect| match effect {
+            Effect::Send(_, Class::Agreement, bytes)
+            | Effect::Broadcast(Class::Agreement, bytes) => Message::decode(bytes).ok(),
+            _ => None,
+        });
+        let messages: Vec<ConsensusMessage> = said
+            .filter_map(|message| match message {
+                Message::Consensus(message) => Some(message),
+                _ => None,
+            })
+            .collect();
+        if self.members[n].is_byzantine {
+            let heard = &mut self.conduct;
+            messages
+                .iter()
+                .for_each(|message| heard.hears_of_liar(message));
+            return Ok(());
+        }
+        self.conduct.hears(&messages)
+    }
+
+    /// A correct member cosigns only what it has on its disk.
+    fn hears_cosignature(&mut self, n: usize, own: CosignatureMessage) -> Result<(), Violation> {
+        let member = &self.members[n];
+        let stored = member.disk.block(own.height).ok().flatten();
+        let time_s = stored.map(|stored| stored.block.header.time_ms.seconds());
+        let (Some(time_s), true) = (time_s, usize::from(own.validator) == n) else {
+            let height = own.height.0;
+            return Err(Violation(format!(
+                "member {n} cosigns block {height}, which it does not have"
+            )));
+        };
+        match self.oracle.log_at(own.height) {
+            Some((size, root)) => {
+                let log = LogState { size, root, time_s };
+                self.conduct.cosigned(own.validator, log, &own.signature)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The latest time that a block may have by now.
+    fn latest_time(&self) -> TimeMs {
+        let clocks = (0..self.members.len()).map(|n| self.clock(n));
+        let latest = clocks.max().unwrap_or(TimeMs(0));
+        TimeMs(latest.0 + self.consortium.max_drift_ms())
     }
 }
