@@ -36,6 +36,7 @@ use tokio::net::TcpListener;
 use crate::consortium::Consortium;
 use crate::health::Health;
 use crate::inbox::Inbox;
+use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::notary::Notary;
 use crate::store::Reader;
@@ -56,29 +57,31 @@ pub struct Node {
     waiters: Arc<Waiters>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    links: Links,
     limits: Limits,
 }
 
 impl Node {
-    /// Puts the parts together.
+    /// Puts the parts together; reads from where the notary does.
     #[must_use]
     pub fn new(
         consortium: Consortium,
-        reader: Reader,
         notary: Notary,
         inbox: Arc<Inbox>,
         waiters: Arc<Waiters>,
         health: Arc<Health>,
         metrics: Arc<Metrics>,
+        links: Links,
     ) -> Self {
         Self {
             consortium,
-            reader,
+            reader: notary.reader().clone(),
             notary,
             inbox,
             waiters,
             health,
             metrics,
+            links,
             limits: Limits::default(),
         }
     }

@@ -20,7 +20,7 @@ use jangbu_ledger::founding::GenesisBlock;
 use jangbu_ledger::id::Height;
 use jangbu_ledger::state_tree::StateTreeError;
 use jangbu_replica::candidate::genesis_commit;
-use jangbu_replica::replica::{Fatal, PeerId, Replica};
+use jangbu_replica::replica::{Fatal, Replica};
 use jangbu_replica::store::{Store as _, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,8 +33,9 @@ use crate::consortium::{Founded, FoundingError};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::driver::{Driver, Surroundings, now};
 use crate::health::Health;
-use crate::inbox::{Inbox, PeerEvent};
-use crate::mesh::{self, Mesh, MeshError, MeshEvent, MeshEvents, MeshHandle};
+use crate::inbox::Inbox;
+use crate::links::Links;
+use crate::mesh::{self, Mesh, MeshError, MeshHandle};
 use crate::metrics::Metrics;
 use crate::notary::Notary;
 use crate::store::RocksStore;
@@ -222,7 +223,11 @@ async fn start(config: &Config, founded: Founded, keys: Keys) -> Result<Running,
         .peers()
         .map(|(_, keys)| mesh::peer_id_of(&keys.peer.0))
         .collect::<Result<_, _>>()?;
-    let names = founded.peers().map(|(name, _)| name.to_owned()).collect();
+    let names: Vec<String> = founded.peers().map(|(name, _)| name.to_owned()).collect();
+    let links = Links::new(
+        mesh.clone(),
+        peers.iter().copied().zip(names.iter().map(String::as_str)),
+    );
 
     let notary = Notary::new(reader.clone(), &founded.consortium, keys.log.clone());
     let replica_config = parts::replica_config(&founded, &keys)?;
@@ -253,7 +258,7 @@ async fn start(config: &Config, founded: Founded, keys: Keys) -> Result<Running,
             health: Arc::clone(&health),
             metrics: Arc::clone(&metrics),
             mesh: mesh.clone(),
-            peers: peers.clone(),
+            peers,
         },
     );
     let (ended, replica_ended) = oneshot::channel();
@@ -263,17 +268,17 @@ async fn start(config: &Config, founded: Founded, keys: Keys) -> Result<Running,
             // The receiver outlives the thread, unless the node is gone already.
             let _gone = ended.send(driver.run(first));
         })?;
-    carry_events(events, peers, Arc::clone(&inbox))?;
+    links.carry(events, Arc::clone(&inbox))?;
 
     let (stop_api, stopping) = watch::channel(false);
     let node = Node::new(
         founded.consortium,
-        reader,
         notary,
         Arc::clone(&inbox),
         waiters,
         Arc::clone(&health),
         metrics,
+        links,
     );
     let api = tokio::spawn(api::serve(listener, Arc::new(node), until_set(stopping)));
 
@@ -346,45 +351,6 @@ fn replica_outcome(
 async fn until_set(mut flag: watch::Receiver<bool>) {
     // An error means that the sender is gone, and the node with it.
     let _set_or_gone = flag.wait_for(|set| *set).await;
-}
-
-/// A thread that carries the mesh's events to the inbox, waiting for room: a full inbox pauses
-/// the peers.
-fn carry_events(
-    mut events: MeshEvents,
-    peers: Vec<mesh::PeerId>,
-    inbox: Arc<Inbox>,
-) -> io::Result<()> {
-    let number = move |id: &mesh::PeerId| {
-        let position = peers.iter().position(|peer| peer == id)?;
-        u16::try_from(position).ok().map(PeerId)
-    };
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("mesh-events".into())
-        .spawn(move || {
-            while let Some(event) = runtime.block_on(events.recv()) {
-                let event = match event {
-                    MeshEvent::Connected(id) => number(&id).map(PeerEvent::Connected),
-                    MeshEvent::Disconnected(id) => number(&id).map(PeerEvent::Disconnected),
-                    MeshEvent::Frame { peer, bytes, .. } => {
-                        number(&peer).map(|peer| PeerEvent::Received(peer, bytes))
-                    }
-                    MeshEvent::Refused {
-                        address, reason, ..
-                    } => {
-                        tracing::warn!(%address, %reason, "a connection was refused");
-                        None
-                    }
-                };
-                if let Some(event) = event
-                    && inbox.push_peer(event).is_err()
-                {
-                    return;
-                }
-            }
-        })?;
-    Ok(())
 }
 
 fn open_store(config: &Config, founded: &Founded) -> Result<RocksStore, AppError> {

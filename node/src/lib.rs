@@ -16,8 +16,10 @@ pub mod driver;
 pub mod first_config;
 pub mod health;
 pub mod inbox;
-pub mod mesh;
+pub mod links;
 pub mod metrics;
 pub mod notary;
 pub mod store;
 pub mod waiters;
+
+pub use jangbu_mesh as mesh;

@@ -72,6 +72,12 @@ impl Notary {
         }
     }
 
+    /// The database it reads from.
+    #[must_use]
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The last final checkpoint.
     ///
     /// # Errors

@@ -4,5 +4,6 @@
 mod binary;
 pub mod cluster;
 pub mod devnet;
+pub mod peer;
 pub mod sim;
 pub mod world;

@@ -49,7 +49,8 @@ fn unready(node: &Node) -> Option<String> {
 pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Result<impl IntoResponse, Problem> {
     read(&node, |node| {
         let connected = u64::try_from(node.health.connected()).unwrap_or(u64::MAX);
-        let text = node.metrics.render(connected, node.reader.disk_bytes()?);
+        let mut text = node.metrics.render(connected, node.reader.disk_bytes()?);
+        node.links.push_metrics(&mut text);
         let headers = [(
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",

@@ -31,6 +31,9 @@ use libp2p::{
     identity::Keypair,
     noise, tcp, yamux,
 };
+use tokio::time::Instant;
+
+use super::{Fault, conduct::Conduct};
 
 /// Streams a connection may carry: two from each side, and room for a peer's
 /// surplus one to be seen and named before the multiplexer itself gives up.
@@ -64,17 +67,22 @@ pub(super) enum GateError {
     /// The peer proved an identity that is not a member's.
     #[error("{0} is not a member")]
     NotAMember(PeerId),
+    /// The peer is kept out for a while.
+    #[error("{0} is kept out for now")]
+    KeptOut(PeerId),
 }
 
-/// Finds the stranger's identity in a transport's nested error.
+/// Finds in a transport's nested error who was turned away, and why.
 ///
 /// The transport wraps a [`GateError`] in `io::Error`s, whose `source` skips
 /// the error they hold, and in `Either`s, which are transparent.
-pub(super) fn stranger_in(error: &io::Error) -> Option<PeerId> {
+pub(super) fn turned_away(error: &io::Error) -> Option<(PeerId, Fault)> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if let Some(GateError::NotAMember(peer)) = error.downcast_ref() {
-            return Some(*peer);
+        match error.downcast_ref() {
+            Some(GateError::NotAMember(peer)) => return Some((*peer, Fault::NotAMember)),
+            Some(GateError::KeptOut(peer)) => return Some((*peer, Fault::KeptOut)),
+            Some(GateError::Noise(_)) | None => {}
         }
         next = match error
             .downcast_ref::<io::Error>()
@@ -87,21 +95,29 @@ pub(super) fn stranger_in(error: &io::Error) -> Option<PeerId> {
     None
 }
 
-/// Noise XX that succeeds with members only.
+/// Noise XX that succeeds only with members that are not kept out.
 #[derive(Clone)]
 pub(super) struct GatedNoise {
     noise: noise::Config,
+    door: Door,
+}
+
+#[derive(Clone)]
+struct Door {
     members: Membership,
+    conduct: Arc<Conduct>,
 }
 
 type UpgradeFuture<T> = Pin<Box<dyn Future<Output = Result<T, GateError>> + Send>>;
 
-impl GatedNoise {
-    fn admit<T>(members: &Membership, outcome: (PeerId, T)) -> Result<(PeerId, T), GateError> {
-        if members.contains(&outcome.0) {
-            Ok(outcome)
+impl Door {
+    fn admit<T>(&self, (peer, opened): (PeerId, T)) -> Result<(PeerId, T), GateError> {
+        if !self.members.contains(&peer) {
+            Err(GateError::NotAMember(peer))
+        } else if self.conduct.away_until(&peer, Instant::now()).is_some() {
+            Err(GateError::KeptOut(peer))
         } else {
-            Err(GateError::NotAMember(outcome.0))
+            Ok((peer, opened))
         }
     }
 }
@@ -124,11 +140,11 @@ where
     type Future = UpgradeFuture<Self::Output>;
 
     fn upgrade_inbound(self, socket: T, info: Self::Info) -> Self::Future {
-        let members = self.members;
+        let door = self.door;
         self.noise
             .upgrade_inbound(socket, info)
             .map_err(GateError::from)
-            .map(move |outcome| outcome.and_then(|known| Self::admit(&members, known)))
+            .map(move |outcome| outcome.and_then(|known| door.admit(known)))
             .boxed()
     }
 }
@@ -142,11 +158,11 @@ where
     type Future = UpgradeFuture<Self::Output>;
 
     fn upgrade_outbound(self, socket: T, info: Self::Info) -> Self::Future {
-        let members = self.members;
+        let door = self.door;
         self.noise
             .upgrade_outbound(socket, info)
             .map_err(GateError::from)
-            .map(move |outcome| outcome.and_then(|known| Self::admit(&members, known)))
+            .map(move |outcome| outcome.and_then(|known| door.admit(known)))
             .boxed()
     }
 }
@@ -162,10 +178,11 @@ pub(super) type Peered = (PeerId, StreamMuxerBox);
 pub(super) fn transport(
     identity: &Keypair,
     members: Membership,
+    conduct: Arc<Conduct>,
 ) -> Result<Boxed<Peered>, noise::Error> {
     let gate = GatedNoise {
         noise: noise::Config::new(identity)?,
-        members,
+        door: Door { members, conduct },
     };
     let mut muxer = yamux::Config::default();
     muxer.set_max_num_streams(YAMUX_STREAMS_MAX);

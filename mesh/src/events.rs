@@ -32,8 +32,9 @@ pub enum MeshEvent {
         /// 1 to [`Class::frame_bytes_max`] bytes.
         bytes: Vec<u8>,
     },
-    /// A connection was refused or closed for what the other side did. For
-    /// members always told; for strangers only while the lane is half empty.
+    /// A connection was refused or closed for what the other side did. Always
+    /// told of a connection that was served; of others, while the lane is half
+    /// empty and not more often than once a second, after the first few.
     Refused {
         /// Its identity, if it proved one.
         peer_id: Option<PeerId>,

@@ -28,7 +28,7 @@ use libp2p::{
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -36,6 +36,7 @@ use super::{
     frame::{self, Patience, ReadEnd},
     handle::Shared,
     outbox::{Cut, Outbox},
+    pace::Pace,
     roster::LinkId,
 };
 
@@ -111,7 +112,8 @@ pub(super) async fn run(mut link: Link) -> (PeerId, LinkId) {
     let mut heard = Ok(());
     match end {
         End::Fault(reason) => {
-            tracing::warn!(%peer, %address, %reason, "closed a member's connection for its fault");
+            tracing::debug!(%peer, %address, %reason, "closed a member's connection for its fault");
+            shared.blame(Some(peer), &reason);
             let event = MeshEvent::Refused {
                 peer_id: Some(peer),
                 address,
@@ -254,6 +256,11 @@ async fn usher(
     }
     // In the table before it is told: who reads `Connected` may send at once.
     link.shared.table.insert(link.peer, link.id, link.outbox);
+    // And in the table before this is asked: see `MeshHandle::disconnect`.
+    let conduct = &link.shared.conduct;
+    if conduct.away_until(&link.peer, Instant::now()).is_some() {
+        return Some(End::Cut(Cut::KeptOut));
+    }
     let told = || told_connected.store(true, Ordering::Release);
     if link
         .shared
@@ -332,11 +339,18 @@ async fn read(
         begin: (class == Class::Agreement).then_some(SILENCE_MAX),
         go_on: frame::STALL_TIMEOUT,
     };
+    let now = Instant::now();
+    let (mut frames, mut volume) = (Pace::new(now), Pace::new(now));
     loop {
         let bytes = match frame::read_frame(&mut stream, class, patience).await {
             Ok(bytes) => bytes,
             Err(end) => return Some(end.into()),
         };
+        let now = Instant::now();
+        let units = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if !frames.take(class.frame_rate(), 1, now) || !volume.take(class.byte_rate(), units, now) {
+            return Some(End::Fault(Fault::Flood { class }));
+        }
         if !bytes.is_empty()
             && link
                 .shared

@@ -15,7 +15,7 @@ use libp2p::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Fault, HANDSHAKE_TIMEOUT, MeshEvent,
+    Fault, HANDSHAKE_TIMEOUT,
     dial::Contact,
     endpoint::Endpoint,
     gate::{self, Peered},
@@ -52,10 +52,14 @@ impl Endpoint {
         address: Multiaddr,
     ) {
         let ip = ip_of(&address);
+        if !self.shared.conduct.may_arrive(ip, Instant::now()) {
+            self.shared.refuse(None, address, Fault::TooManyConnections);
+            return;
+        }
         let all: usize = self.pending.values().sum();
         let of_ip = self.pending.get(&ip).copied().unwrap_or(0);
         if all >= self.limits.pending_inbound || of_ip >= self.limits.pending_inbound_per_ip {
-            self.refuse(None, address, Fault::TooManyConnections);
+            self.shared.refuse(None, address, Fault::TooManyConnections);
             return;
         }
         self.pending.insert(ip, of_ip.saturating_add(1));
@@ -82,7 +86,11 @@ impl Endpoint {
                         self.connect(peer, self.shared.us, address, muxer)
                     }
                     Ok((found, _)) => {
-                        self.refuse(Some(found), address, Fault::WrongPeer { expected: peer });
+                        self.shared.refuse(
+                            Some(found),
+                            address,
+                            Fault::WrongPeer { expected: peer },
+                        );
                         false
                     }
                     Err(failure) => {
@@ -107,11 +115,16 @@ impl Endpoint {
                     Ok((peer, muxer)) => {
                         self.connect(peer, peer, address, muxer);
                     }
-                    Err(Failure::Io(error)) => match gate::stranger_in(&error) {
-                        Some(peer) => self.refuse(Some(peer), address, Fault::NotAMember),
-                        None => self.refuse(None, address, Fault::Handshake(error.to_string())),
-                    },
-                    Err(Failure::TimedOut) => self.refuse(None, address, Fault::HandshakeTimeout),
+                    Err(Failure::Io(error)) => {
+                        let (peer, fault) = match gate::turned_away(&error) {
+                            Some((peer, fault)) => (Some(peer), fault),
+                            None => (None, Fault::Handshake(error.to_string())),
+                        };
+                        self.shared.refuse(peer, address, fault);
+                    }
+                    Err(Failure::TimedOut) => {
+                        self.shared.refuse(None, address, Fault::HandshakeTimeout);
+                    }
                 }
             }
         }
@@ -152,8 +165,8 @@ impl Endpoint {
 
     fn on_dial_failure(&self, peer: PeerId, address: Multiaddr, failure: Failure) {
         let error = match failure {
-            Failure::Io(error) => match gate::stranger_in(&error) {
-                Some(found) => return self.refuse(Some(found), address, Fault::NotAMember),
+            Failure::Io(error) => match gate::turned_away(&error) {
+                Some((found, fault)) => return self.shared.refuse(Some(found), address, fault),
                 None => error,
             },
             Failure::TimedOut => io::ErrorKind::TimedOut.into(),
@@ -163,19 +176,6 @@ impl Endpoint {
         } else {
             tracing::debug!(%peer, %address, %error, "member not reached");
         }
-    }
-
-    /// Tells of a connection that never became one.
-    pub(super) fn refuse(&self, peer_id: Option<PeerId>, address: Multiaddr, reason: Fault) {
-        match peer_id {
-            Some(peer) => tracing::warn!(%peer, %address, %reason, "refused a connection"),
-            None => tracing::debug!(%address, %reason, "refused a connection"),
-        }
-        self.shared.reporter.mention(MeshEvent::Refused {
-            peer_id,
-            address,
-            reason,
-        });
     }
 }
 

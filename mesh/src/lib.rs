@@ -19,12 +19,15 @@
 //!   what the peer needs;
 //! - `Agreement` never waits for `Bulk`, neither on the way out nor in;
 //! - every queue, buffer and wait has a bound. If the events are not taken,
-//!   reading from the peers pauses.
+//!   reading from the peers pauses;
+//! - a member that breaks the protocol, floods or keeps connecting is cut off,
+//!   named, counted and kept out for a while that ends by itself.
 //!
 //! We use libp2p's transport and multiplexer without its `Swarm`: that one
 //! ignores streams of unknown protocols and opens streams on any of several
 //! connections, and neither is what we promise above.
 
+mod conduct;
 mod dial;
 mod endpoint;
 mod events;
@@ -34,6 +37,8 @@ mod handle;
 mod handshake;
 mod link;
 mod outbox;
+mod pace;
+mod refusals;
 mod roster;
 
 use std::{io, time::Duration};
@@ -44,6 +49,8 @@ pub use libp2p::{Multiaddr, PeerId, identity::Keypair};
 pub use self::{
     events::{MeshEvent, MeshEvents},
     handle::{Mesh, MeshHandle},
+    pace::Rate,
+    refusals::Refusal,
 };
 
 /// How long a connection may take from TCP to open streams, either side.
@@ -90,6 +97,38 @@ impl Class {
     pub const fn queue_frames_max(self) -> usize {
         match self {
             Self::Agreement | Self::Bulk => 4_096,
+        }
+    }
+
+    /// Frames that one peer may send us, signs of life included. A correct
+    /// member says some hundred things a second at the most; what it could not
+    /// say while the line was slow comes at once, hence the burst, four full
+    /// queues.
+    #[must_use]
+    pub const fn frame_rate(self) -> Rate {
+        match self {
+            Self::Agreement | Self::Bulk => Rate {
+                per_second: 4_000,
+                burst: 16_384,
+            },
+        }
+    }
+
+    /// Bytes that one peer may send us. Agreement: six times what a proposer of
+    /// the largest blocks needs. Bulk: more than we can execute while catching
+    /// up, and an answer comes only when it is asked for.
+    #[must_use]
+    pub const fn byte_rate(self) -> Rate {
+        const MIB: u32 = 1024 * 1024;
+        match self {
+            Self::Agreement => Rate {
+                per_second: 32 * MIB,
+                burst: 128 * MIB,
+            },
+            Self::Bulk => Rate {
+                per_second: 128 * MIB,
+                burst: 512 * MIB,
+            },
         }
     }
 
@@ -190,7 +229,8 @@ pub enum Fault {
     /// The handshake, or the opening of the streams, took too long.
     #[error("handshake took longer than {} s", HANDSHAKE_TIMEOUT.as_secs())]
     HandshakeTimeout,
-    /// Too many connections are in their handshake, or open for one peer.
+    /// Too many connections are in their handshake, or come, from one address,
+    /// or are open for one peer.
     #[error("too many connections at a time")]
     TooManyConnections,
     /// A stream named a protocol or a chain that is not ours (escaped ASCII).
@@ -213,6 +253,53 @@ pub enum Fault {
     /// Not even a sign of life came within its time.
     #[error("silent")]
     Silent,
+    /// More frames or bytes than any correct member sends.
+    #[error("flood on the {class:?} stream")]
+    Flood {
+        /// The stream's class.
+        class: Class,
+    },
+    /// It connects again and again.
+    #[error("connects too often")]
+    ConnectsTooOften,
+    /// It is kept out for a while, for an earlier fault or by our owner's order.
+    #[error("kept out for now")]
+    KeptOut,
+}
+
+impl Fault {
+    /// One word for it, for counters.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotAMember => "not_a_member",
+            Self::WrongPeer { .. } => "wrong_peer",
+            Self::Handshake(_) => "handshake",
+            Self::HandshakeTimeout => "handshake_timeout",
+            Self::TooManyConnections => "too_many_connections",
+            Self::UnknownProtocol(_) => "unknown_protocol",
+            Self::TooManyStreams => "too_many_streams",
+            Self::Oversize { .. } => "oversize",
+            Self::Stalled => "stalled",
+            Self::Silent => "silent",
+            Self::Flood { .. } => "flood",
+            Self::ConnectsTooOften => "connects_too_often",
+            Self::KeptOut => "kept_out",
+        }
+    }
+
+    /// Whether it keeps the member out for a while. The others may befall a
+    /// correct node on a bad line, or end nothing that it would gain by.
+    const fn is_offence(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownProtocol(_)
+                | Self::TooManyStreams
+                | Self::Oversize { .. }
+                | Self::Flood { .. }
+                | Self::ConnectsTooOften
+        )
+    }
 }
 
 /// Why a mesh did not start.

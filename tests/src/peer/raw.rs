@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::{AsyncRead, AsyncWrite};
-use jangbu_node::mesh::{Keypair, Multiaddr};
+use jangbu_mesh::{Keypair, Multiaddr};
 use libp2p::{
     Swarm, SwarmBuilder, Transport,
     core::{
@@ -26,7 +26,7 @@ use libp2p::{
 use super::expect;
 
 /// A swarm that talks to anybody.
-pub(crate) fn swarm(identity: &Keypair) -> Swarm<dummy::Behaviour> {
+pub fn swarm(identity: &Keypair) -> Swarm<dummy::Behaviour> {
     SwarmBuilder::with_existing_identity(identity.clone())
         .with_tokio()
         .with_tcp(
@@ -43,15 +43,16 @@ pub(crate) fn swarm(identity: &Keypair) -> Swarm<dummy::Behaviour> {
 }
 
 /// What came of a dial.
-pub(crate) struct Tapped {
+#[derive(Debug)]
+pub struct Tapped {
     /// The multiplexed connection, if the other side agreed to one.
-    pub(crate) upgraded: io::Result<StreamMuxerBox>,
+    pub upgraded: io::Result<StreamMuxerBox>,
     /// Every byte that the socket had yielded by then.
-    pub(crate) received: Vec<u8>,
+    pub received: Vec<u8>,
 }
 
 /// Dials as any libp2p peer would, and keeps what the socket yields.
-pub(crate) async fn tapped_dial(identity: &Keypair, address: Multiaddr) -> Tapped {
+pub async fn tapped_dial(identity: &Keypair, address: Multiaddr) -> Tapped {
     let log = Arc::new(Mutex::new(Vec::new()));
     let tap = Arc::clone(&log);
     let mut transport = tcp::tokio::Transport::new(tcp::Config::default())

@@ -1,7 +1,5 @@
 //! The mesh on loopback: members find each other, strangers get nothing.
 
-mod mesh_support;
-
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -9,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use futures::{AsyncWriteExt, StreamExt};
-use jangbu_node::mesh::{Class, Fault, MeshEvent, SendOutcome};
+use futures::StreamExt;
+use jangbu_mesh::{Class, Fault, MeshEvent, SendOutcome};
+use jangbu_tests::peer::{Node, Wire, expect, identity, member, members, quiet, raw, start};
 use libp2p::swarm::SwarmEvent;
-use mesh_support::{Node, Wire, expect, identity, members, quiet, raw, start};
 
 /// Starts `count` nodes that know each other's addresses, and waits for the mesh.
 async fn meshed(count: u8) -> Vec<Node> {
@@ -131,9 +129,7 @@ async fn a_stranger_at_a_members_address_is_refused() {
             );
         }
     });
-    node.mesh
-        .set_members(vec![mesh_support::member(2, vec![address])])
-        .await;
+    node.mesh.set_members(vec![member(2, vec![address])]).await;
     let event = node.event().await;
     assert!(
         matches!(
@@ -290,63 +286,8 @@ async fn a_restarted_member_is_connected_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_that_breaks_the_protocol_is_cut_off() {
-    let mut node = start(1, None, vec![mesh_support::member(9, Vec::new())]).await;
-    let peer = identity(9).public().to_peer_id();
-
-    // A frame above the limit.
-    let mut wire = Wire::connect(9, node.address()).await;
-    let mut streams = wire.open_both().await;
-    assert_eq!(node.connection().await, MeshEvent::Connected(peer));
-    streams[0].write_all(&u32::MAX.to_be_bytes()).await.unwrap();
-    let event = node.event().await;
-    assert!(
-        matches!(
-            event,
-            MeshEvent::Refused {
-                reason: Fault::Oversize { .. },
-                ..
-            }
-        ),
-        "{event:?}"
-    );
-    assert_eq!(node.connection().await, MeshEvent::Disconnected(peer));
-    wire.closed().await;
-
-    // A stream of another chain.
-    let mut wire = Wire::connect(9, node.address()).await;
-    let _stream = wire.open("/jangbu/1/ffff/agreement").await;
-    let event = node.event().await;
-    let reason = |event| match event {
-        MeshEvent::Refused {
-            reason, peer_id, ..
-        } if peer_id == Some(peer) => reason,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(
-        reason(event),
-        Fault::UnknownProtocol("/jangbu/1/ffff/agreement".to_owned())
-    );
-    wire.closed().await;
-
-    // A third stream, and one class twice.
-    let mut wire = Wire::connect(9, node.address()).await;
-    let mut streams = wire.open_both().await;
-    assert_eq!(node.connection().await, MeshEvent::Connected(peer));
-    streams.push(wire.open("anything").await);
-    assert_eq!(reason(node.event().await), Fault::TooManyStreams);
-    wire.closed().await;
-    assert_eq!(node.connection().await, MeshEvent::Disconnected(peer));
-    let mut wire = Wire::connect(9, node.address()).await;
-    let _first = wire.open("/jangbu/1/00/bulk").await;
-    let _second = wire.open("/jangbu/1/00/bulk").await;
-    assert_eq!(reason(node.event().await), Fault::TooManyStreams);
-    wire.closed().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_does_not_read_is_refused_bulk_and_cut_on_agreement() {
-    let mut node = start(1, None, vec![mesh_support::member(9, Vec::new())]).await;
+    let mut node = start(1, None, vec![member(9, Vec::new())]).await;
     let peer = identity(9).public().to_peer_id();
     let mut wire = Wire::connect(9, node.address()).await;
     let _streams = wire.open_both().await;

@@ -98,8 +98,12 @@ impl Endpoint {
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Command>,
     ) -> Result<Self, MeshError> {
-        let transport = gate::transport(identity, shared.members.clone())
-            .map_err(|error| MeshError::Identity(error.to_string()))?;
+        let transport = gate::transport(
+            identity,
+            shared.members.clone(),
+            Arc::clone(&shared.conduct),
+        )
+        .map_err(|error| MeshError::Identity(error.to_string()))?;
         Ok(Self {
             transport,
             limits,
@@ -202,6 +206,7 @@ impl Endpoint {
         }
         let ids: BTreeSet<PeerId> = wanted.keys().copied().collect();
         self.shared.members.replace(ids.clone());
+        self.shared.conduct.retain(|peer| ids.contains(peer));
         self.contacts.retain(|peer, _| ids.contains(peer));
         for (peer, addresses) in wanted {
             match self.contacts.get_mut(&peer) {
@@ -262,12 +267,21 @@ impl Endpoint {
         address: Multiaddr,
         muxer: StreamMuxerBox,
     ) -> bool {
-        if !self.shared.members.contains(&peer) {
-            self.refuse(Some(peer), address, Fault::NotAMember);
-            return false;
-        }
-        if self.links.values().filter(|link| link.peer == peer).count() >= LINKS_PER_PEER_MAX {
-            self.refuse(Some(peer), address, Fault::TooManyConnections);
+        let now = Instant::now();
+        let conduct = &self.shared.conduct;
+        let fault = if !self.shared.members.contains(&peer) {
+            Some(Fault::NotAMember)
+        } else if conduct.away_until(&peer, now).is_some() {
+            Some(Fault::KeptOut)
+        } else if !conduct.may_connect(peer, now) {
+            Some(Fault::ConnectsTooOften)
+        } else if self.links_to(&peer).count() >= LINKS_PER_PEER_MAX {
+            Some(Fault::TooManyConnections)
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            self.shared.refuse(Some(peer), address, fault);
             return false;
         }
         let id = LinkId(self.next_link);
@@ -361,29 +375,39 @@ impl Endpoint {
         }
     }
 
-    /// Members without any connection, and not being dialled.
-    fn is_missing(&self, peer: &PeerId, contact: &Contact) -> bool {
-        contact.is_dialable()
-            && !contact.dialing
-            && !self.links.values().any(|link| link.peer == *peer)
+    fn links_to<'a>(&'a self, peer: &'a PeerId) -> impl Iterator<Item = &'a LinkState> {
+        self.links.values().filter(move |link| link.peer == *peer)
+    }
+
+    /// When to dial a member: not before the contact is due, nor while the
+    /// member is kept out; `None` if it is connected, being dialled, or has no
+    /// address.
+    fn to_dial(&self, peer: &PeerId, contact: &Contact, now: Instant) -> Option<Instant> {
+        let missing =
+            contact.is_dialable() && !contact.dialing && self.links_to(peer).next().is_none();
+        let away_until = self.shared.conduct.away_until(peer, now);
+        missing.then(|| away_until.map_or(contact.due, |until| contact.due.max(until)))
     }
 
     /// When there is something to do next, at the latest.
     fn due(&self) -> Instant {
+        let now = Instant::now();
         self.contacts
             .iter()
-            .filter(|(peer, contact)| self.is_missing(peer, contact))
-            .map(|(_, contact)| contact.due)
+            .filter_map(|(peer, contact)| self.to_dial(peer, contact, now))
             .chain(self.listen_due)
             .min()
-            .unwrap_or_else(|| Instant::now() + IDLE)
+            .unwrap_or(now + IDLE)
     }
 
     fn on_due(&mut self, now: Instant) {
         let due: Vec<PeerId> = self
             .contacts
             .iter()
-            .filter(|(peer, contact)| contact.due <= now && self.is_missing(peer, contact))
+            .filter(|(peer, contact)| {
+                self.to_dial(peer, contact, now)
+                    .is_some_and(|due| due <= now)
+            })
             .map(|(peer, _)| *peer)
             .collect();
         for peer in due {

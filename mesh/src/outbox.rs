@@ -24,6 +24,8 @@ pub(super) enum Cut {
     /// The peer does not take agreement messages as fast as we make them; it
     /// reconnects and is sent what it needs then.
     AgreementFull,
+    /// Our owner keeps the peer out for a while.
+    KeptOut,
     /// The node stops.
     Shutdown,
 }

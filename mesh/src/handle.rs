@@ -4,17 +4,23 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use libp2p::{Multiaddr, PeerId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
-    Class, Member, MeshConfig, MeshError, MeshEvents, SendOutcome,
+    Class, Fault, Member, MeshConfig, MeshError, MeshEvent, MeshEvents, SendOutcome,
+    conduct::Conduct,
     endpoint::{Command, Endpoint},
     events::{self, Reporter},
     gate::Membership,
-    outbox::Outbox,
+    outbox::{Cut, Outbox},
+    refusals::{Refusal, Refusals},
     roster::LinkId,
 };
 
@@ -69,9 +75,37 @@ pub(super) struct Shared {
     pub(super) us: PeerId,
     pub(super) protocol: String,
     pub(super) members: Membership,
+    pub(super) conduct: Arc<Conduct>,
+    pub(super) refusals: Refusals,
     pub(super) table: Table,
     pub(super) listening: RwLock<Vec<Multiaddr>>,
     pub(super) reporter: Reporter,
+}
+
+impl Shared {
+    /// Counts a fault, and keeps a member out that must have meant it.
+    pub(super) fn blame(&self, peer: Option<PeerId>, fault: &Fault) {
+        let member = peer.filter(|peer| self.members.contains(peer));
+        self.refusals.count(member, fault);
+        if let Some(member) = member.filter(|_| fault.is_offence()) {
+            let away = self.conduct.strike(member, Instant::now());
+            tracing::debug!(peer = %member, reason = %fault, ?away, "keeping a member out");
+        }
+    }
+
+    /// Counts and tells of a connection that never became one; never waits.
+    pub(super) fn refuse(&self, peer_id: Option<PeerId>, address: Multiaddr, reason: Fault) {
+        tracing::debug!(peer = ?peer_id, %address, %reason, "refused a connection");
+        self.blame(peer_id, &reason);
+        let member = peer_id.filter(|peer| self.members.contains(peer));
+        if self.conduct.is_news(member, Instant::now()) {
+            self.reporter.mention(MeshEvent::Refused {
+                peer_id,
+                address,
+                reason,
+            });
+        }
+    }
 }
 
 /// The peer mesh; see the module.
@@ -104,6 +138,8 @@ impl Mesh {
             us: identity.public().to_peer_id(),
             protocol,
             members: Membership::default(),
+            conduct: Arc::default(),
+            refusals: Refusals::default(),
             table: Table::default(),
             listening: RwLock::default(),
             reporter,
@@ -165,6 +201,30 @@ impl MeshHandle {
             .filter(|(_, outbox)| !outbox.is_cut())
             .map(|(peer, _)| peer)
             .collect()
+    }
+
+    /// Closes the connection to a peer and keeps it out for so long (at most a
+    /// day), or longer if it is kept out already; then it is met again by
+    /// itself. `Disconnected` follows; a frame it sent before may come first.
+    /// Never waits.
+    pub fn disconnect(&self, peer: PeerId, for_how_long: Duration) {
+        if !self.shared.members.contains(&peer) {
+            return;
+        }
+        let conduct = &self.shared.conduct;
+        conduct.send_away(peer, for_how_long, Instant::now());
+        // A connection that is not in the table yet looks at `conduct` after it
+        // has been put there.
+        if let Some(outbox) = self.shared.table.get(&peer) {
+            outbox.close(Cut::KeptOut);
+        }
+    }
+
+    /// How often each member, and all strangers together, were refused or cut
+    /// off, and for what.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.shared.refusals.all()
     }
 
     /// Replaces the membership. On return, peers that left can neither connect
