@@ -4,7 +4,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/jangbu/target
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help setup build demo test lint deny
+.PHONY: help setup build demo test chaos lint deny
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,13 @@ demo: build ## the whole path on real input, in under two minutes after the buil
 
 test: build ## every test
 	cargo test --release --locked --workspace
+
+# MINUTES, NODES (4 or 7), SEED and RATE (envelopes a second) may be set. As root.
+MINUTES ?= 2
+chaos: build ## real processes, disturbed at random: make chaos MINUTES=120 NODES=7 SEED=1
+	JANGBU_CHAOS_MINUTES=$(MINUTES) JANGBU_CHAOS_NODES=$(NODES) JANGBU_CHAOS_SEED=$(SEED) \
+	JANGBU_CHAOS_RATE=$(RATE) \
+	cargo test --release --locked --workspace --test chaos -- --nocapture
 
 lint: setup ## format, lints, documentation, spelling
 	cargo fmt --all --check

@@ -21,7 +21,10 @@ mod consortium;
 mod load;
 mod log;
 mod loopback;
+mod mark;
+mod namespace;
 mod process;
+mod site;
 mod small_disk;
 
 use std::path::Path;
@@ -38,7 +41,11 @@ pub use consortium::{Consortium, PASSPHRASE};
 pub use load::{Load, LoadPlan};
 pub use log::{Log, merkle_root};
 pub use loopback::Loopback;
+pub use mark::Mark;
+pub use namespace::Namespace;
+pub(crate) use namespace::run as run_program;
 pub use process::NodeProcess;
+pub use site::Site;
 pub use small_disk::SmallDisk;
 
 /// Longest anything that must happen may take. Far above what it takes on a loaded machine; a
@@ -54,11 +61,11 @@ pub const COMPANIES: [&str; 3] = ["cml1", "lumina", "vela"];
 #[derive(Debug)]
 pub struct Cluster {
     // First, so that they end before the directory with their logs is removed.
-    /// Its nodes, as [`OPERATORS`] lists their owners.
+    /// Its nodes, in the order of their owners.
     pub nodes: Vec<NodeProcess>,
     /// Who founded it.
     pub consortium: Consortium,
-    _loopback: Loopback,
+    _loopback: Option<Loopback>,
 }
 
 impl Cluster {
@@ -72,18 +79,28 @@ impl Cluster {
     #[must_use]
     pub fn found_with(parameters: Parameters) -> Self {
         let loopback = Loopback::claim();
-        let consortium = Consortium::found(&OPERATORS, &COMPANIES, parameters, |position| {
-            loopback.peer_address(position)
+        let sites: Vec<Site> = (0..OPERATORS.len()).map(|at| loopback.site(at)).collect();
+        let mut cluster = Self::found_at(&OPERATORS, &sites, parameters);
+        cluster._loopback = Some(loopback);
+        cluster
+    }
+
+    /// Founds a consortium of these operators, each with its node at its site, and the three
+    /// companies; starts no node yet. The caller sees to it that nobody else uses the sites.
+    #[must_use]
+    pub fn found_at(operators: &[&str], sites: &[Site], parameters: Parameters) -> Self {
+        let consortium = Consortium::found(operators, &COMPANIES, parameters, |position| {
+            sites[position].peers.clone()
         });
-        let nodes = OPERATORS
+        let nodes = operators
             .iter()
-            .enumerate()
-            .map(|(position, name)| NodeProcess::configure(&consortium, name, &loopback, position))
+            .zip(sites)
+            .map(|(name, site)| NodeProcess::configure(&consortium, name, site))
             .collect();
         Self {
             nodes,
             consortium,
-            _loopback: loopback,
+            _loopback: None,
         }
     }
 

@@ -2,6 +2,7 @@
 //! others.
 
 mod binary;
+pub mod chaos;
 pub mod cluster;
 pub mod devnet;
 pub mod peer;

@@ -63,8 +63,10 @@ fn a_node_whose_disk_is_full_stops_cleanly_and_goes_on_once_there_is_room() {
     load.wait_for_more(10);
     let book = load.stop();
     cluster.nothing_is_lost(&book);
-    // The processes end before their disk does.
-    drop(cluster);
+    // The processes end before their disk does, and that before the directory it lies in.
+    for node in &mut cluster.nodes {
+        node.kill();
+    }
     drop(disk);
 }
 

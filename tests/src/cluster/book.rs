@@ -47,9 +47,10 @@ impl Book {
         self.entries.extend(other.entries);
     }
 
-    /// Checks every receipt offline, with nothing but the genesis, and that `log` has the
-    /// receipt's entry at its position.
+    /// Checks every receipt offline, with nothing but the genesis, that `log` has the receipt's
+    /// entry at its position, and that the receipt's checkpoint is one of `log`'s prefixes.
     pub fn verify(&self, anchor: &TrustAnchor, log: &Log) {
+        let roots = log.roots();
         for entry in &self.entries {
             let verified = Receipt::from_str(&entry.receipt)
                 .unwrap()
@@ -60,6 +61,13 @@ impl Book {
                 log.entries.get(usize::try_from(entry.sequence).unwrap()),
                 Some(&verified.entry),
                 "{} is not in the log where its receipt says",
+                entry.statement_id
+            );
+            let checkpoint = &verified.checkpoint.checkpoint;
+            assert_eq!(
+                roots.get(usize::try_from(checkpoint.size).unwrap()),
+                Some(&checkpoint.root.0),
+                "the checkpoint of {}'s receipt is no prefix of the log",
                 entry.statement_id
             );
         }

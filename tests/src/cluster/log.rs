@@ -50,6 +50,12 @@ impl Log {
         Self { entries, leaves }
     }
 
+    /// The roots of the log at every size from 0 to its own.
+    #[must_use]
+    pub fn roots(&self) -> Vec<[u8; 32]> {
+        prefix_roots(&self.leaves)
+    }
+
     /// The root of the log's first `size` entries.
     #[must_use]
     pub fn root(&self, size: u64) -> [u8; 32] {
@@ -65,14 +71,35 @@ pub fn merkle_root(leaves: &[[u8; 32]]) -> [u8; 32] {
         [leaf] => *leaf,
         _ => {
             let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            Sha256::new()
-                .chain_update([1])
-                .chain_update(merkle_root(left))
-                .chain_update(merkle_root(right))
-                .finalize()
-                .into()
+            inner(merkle_root(left), merkle_root(right))
         }
     }
+}
+
+/// [`merkle_root`] of every prefix, in one pass: the roots of the full subtrees that a prefix is
+/// made of, largest first, are all that the next one needs.
+fn prefix_roots(leaves: &[[u8; 32]]) -> Vec<[u8; 32]> {
+    let mut roots = vec![merkle_root(&[])];
+    let mut subtrees: Vec<(u32, [u8; 32])> = Vec::new();
+    for leaf in leaves {
+        let mut last = (0, *leaf);
+        while let Some((level, left)) = subtrees.pop_if(|(level, _)| *level == last.0) {
+            last = (level + 1, inner(left, last.1));
+        }
+        subtrees.push(last);
+        let root = subtrees.iter().rev().map(|(_, root)| *root);
+        roots.extend(root.reduce(|right, left| inner(left, right)));
+    }
+    roots
+}
+
+fn inner(left: [u8; 32], right: [u8; 32]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update([1])
+        .chain_update(left)
+        .chain_update(right)
+        .finalize()
+        .into()
 }
 
 /// `x001/x234/067` for 1234067.
@@ -83,4 +110,19 @@ fn index_path(mut index: u64) -> String {
         path = format!("x{:03}/{path}", index % 1000);
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_in_one_pass_are_the_roots_by_definition() {
+        let leaves: Vec<[u8; 32]> = (0..70).map(|number| [number; 32]).collect();
+        let roots = prefix_roots(&leaves);
+        assert_eq!(roots.len(), leaves.len() + 1);
+        for (size, root) in roots.iter().enumerate() {
+            assert_eq!(*root, merkle_root(&leaves[..size]), "{size}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use super::Site;
+
 /// The port whose listener is the claim.
 const CLAIM_PORT: u16 = 7400;
 /// The first node's peer port; its API has the next one, the second node the two after that.
@@ -42,16 +44,15 @@ impl Loopback {
         panic!("a thousand loopback addresses are all in use");
     }
 
-    /// Where the node at this position listens for its peers.
+    /// Where the node at this position runs.
     #[must_use]
-    pub fn peer_address(&self, position: usize) -> String {
-        format!("/ip4/{}/tcp/{}", self.address, port(position))
-    }
-
-    /// Where the node at this position serves its API.
-    #[must_use]
-    pub fn api_address(&self, position: usize) -> SocketAddr {
-        SocketAddr::from((self.address, port(position) + 1))
+    pub fn site(&self, position: usize) -> Site {
+        Site {
+            peers: format!("/ip4/{}/tcp/{}", self.address, port(position)),
+            api: SocketAddr::from((self.address, port(position) + 1)),
+            detours: Vec::new(),
+            namespace: None,
+        }
     }
 }
 

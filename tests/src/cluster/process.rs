@@ -2,12 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Client, Consortium, Loopback, wait_until};
+use super::{Client, Consortium, Site, wait_until};
 use crate::binary::binary;
 
 /// Lines of a node's log that a failed test prints.
@@ -24,6 +25,7 @@ pub struct NodeProcess {
     pub data: PathBuf,
     /// Where it serves its API.
     pub api: SocketAddr,
+    site: Site,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -31,22 +33,18 @@ pub struct NodeProcess {
 impl NodeProcess {
     /// Writes the configuration of a member's node, in the member's own directory.
     #[must_use]
-    pub fn configure(
-        consortium: &Consortium,
-        name: &str,
-        loopback: &Loopback,
-        position: usize,
-    ) -> Self {
+    pub fn configure(consortium: &Consortium, name: &str, site: &Site) -> Self {
         let home = consortium.home(name);
         let node = Self {
             name: name.to_owned(),
             config: home.join("node.toml"),
             data: home.join("data"),
-            api: loopback.api_address(position),
+            api: site.api,
+            site: site.clone(),
             log: home.join("node.log"),
             child: None,
         };
-        let text = format!(
+        let mut text = format!(
             "data_dir = \"data\"\n\
              genesis = \"../genesis.json\"\n\
              keystore = \"keys\"\n\
@@ -58,9 +56,14 @@ impl NodeProcess {
              listen = \"{}\"\n\
              [log]\n\
              level = \"info,arc_malachitebft_core_consensus=warn,jangbu_replica=debug\"\n",
-            node.api,
-            loopback.peer_address(position),
+            site.api, site.peers,
         );
+        if !site.detours.is_empty() {
+            text += "[peers.addresses]\n";
+            for (member, address) in &site.detours {
+                text += &format!("{member} = [\"{address}\"]\n");
+            }
+        }
         fs::write(&node.config, text).unwrap();
         node
     }
@@ -75,8 +78,7 @@ impl NodeProcess {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let child = self.command().stderr(log).spawn().unwrap();
-        self.child = Some(child);
+        self.child = Some(self.spawn(log));
     }
 
     /// `jangbu-node run` with this configuration.
@@ -92,15 +94,21 @@ impl NodeProcess {
         command
     }
 
+    fn spawn(&self, log: File) -> Child {
+        let mut command = self.command();
+        command.stderr(log);
+        if self.site.namespace.is_some() {
+            // A terminal's Ctrl-C is for the test, which ends its nodes itself.
+            command.process_group(0);
+        }
+        self.site.inside(|| command.spawn().unwrap())
+    }
+
     /// Runs the node to its end, which must come by itself: its exit code and what it wrote.
     #[must_use]
     pub fn run_to_end(&self) -> (Option<i32>, String) {
         let path = self.log.with_extension("end");
-        let mut child = self
-            .command()
-            .stderr(File::create(&path).unwrap())
-            .spawn()
-            .unwrap();
+        let mut child = self.spawn(File::create(&path).unwrap());
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             wait_until(&format!("{} ends by itself", self.name), || {
                 child
@@ -139,7 +147,7 @@ impl NodeProcess {
     /// A client of this node.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(self.api)
+        self.site.inside(|| Client::new(self.api))
     }
 
     /// How the process ended, if it did by itself.

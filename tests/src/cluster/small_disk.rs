@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 
+use super::Mark;
+
 /// A mounted `tmpfs`; unmounted when dropped.
 #[derive(Debug)]
 pub struct SmallDisk {
@@ -19,9 +21,9 @@ impl SmallDisk {
     /// Why it cannot be mounted: usually that this is not root.
     pub fn mount(directory: &Path, mib: u32) -> Result<Self, String> {
         std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
-        let options = options(mib);
+        let options = options(u64::from(mib) << 20);
         mount(
-            "jangbu-test",
+            Mark::own().to_string(),
             directory,
             "tmpfs",
             MountFlags::NOSUID | MountFlags::NODEV,
@@ -38,9 +40,46 @@ impl SmallDisk {
         mount_remount(
             &self.directory,
             MountFlags::NOSUID | MountFlags::NODEV,
-            options(mib).as_c_str(),
+            options(u64::from(mib) << 20).as_c_str(),
         )
         .unwrap();
+    }
+
+    /// Takes all its free room away.
+    pub fn fill(&self) {
+        let statistics = rustix::fs::statvfs(&self.directory).unwrap();
+        let used = (statistics.f_blocks - statistics.f_bfree) * statistics.f_frsize;
+        mount_remount(
+            &self.directory,
+            MountFlags::NOSUID | MountFlags::NODEV,
+            options(used).as_c_str(),
+        )
+        .unwrap();
+    }
+
+    /// Mounts by this crate's tests: who made each, and where it is.
+    ///
+    /// Source: proc(5), `/proc/pid/mountinfo`.
+    #[must_use]
+    pub fn all() -> Vec<(Mark, PathBuf)> {
+        let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let of_line = |line: &str| {
+            let (before, after) = line.split_once(" - tmpfs ")?;
+            let mark = Mark::of(after.split(' ').next()?)?;
+            Some((mark, PathBuf::from(before.split(' ').nth(4)?)))
+        };
+        text.lines().filter_map(of_line).collect()
+    }
+
+    /// Unmounts whatever is mounted there.
+    ///
+    /// # Errors
+    ///
+    /// Why it stays.
+    pub fn unmount(directory: &Path) -> Result<(), String> {
+        // Lazily: a process that is just being killed may still have files open.
+        unmount(directory, UnmountFlags::DETACH)
+            .map_err(|error| format!("{} stays mounted: {error}", directory.display()))
     }
 
     /// Makes it read-only.
@@ -52,13 +91,12 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a process that is just being killed may still have files open.
-        if let Err(error) = unmount(&self.directory, UnmountFlags::DETACH) {
-            eprintln!("{} stays mounted: {error}", self.directory.display());
+        if let Err(error) = Self::unmount(&self.directory) {
+            eprintln!("{error}");
         }
     }
 }
 
-fn options(mib: u32) -> CString {
-    CString::new(format!("size={mib}m,mode=0700")).unwrap()
+fn options(bytes: u64) -> CString {
+    CString::new(format!("size={bytes},mode=0700")).unwrap()
 }
