@@ -12,15 +12,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use jangbu_ledger::statement::{PAYLOAD_BYTES_MAX, Statement};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::agent::{Job, Tried};
 use crate::cluster::{Author, Book, PATIENCE, issue, item};
 use crate::sim::Dice;
 
-/// Most statements in an envelope, and their number in a large one.
+/// Most statements in an envelope, and their number in a large one; these have payloads as well.
 const STATEMENTS_MAX: u64 = 4;
-const STATEMENTS_LARGE: u64 = 50;
+const STATEMENTS_LARGE: u64 = 20;
 /// Most envelopes on their way; beyond, none is offered, and that is counted.
 const OPEN_MAX: usize = 4096;
 /// Before an envelope is handed in again.
@@ -220,14 +221,18 @@ impl Clients {
         }
         let number = self.outcome.offered;
         self.outcome.offered += 1;
-        let statements = match large {
-            true => STATEMENTS_LARGE,
-            false => 1 + self.dice.below(STATEMENTS_MAX),
+        let (statements, payload_bytes) = match large {
+            true => (STATEMENTS_LARGE, PAYLOAD_BYTES_MAX),
+            false => (1 + self.dice.below(STATEMENTS_MAX), 0),
         };
         let first = number * STATEMENTS_LARGE;
-        let statements = (first..first + statements).map(|number| issue(item(number)));
+        let statement = |number| Statement {
+            payload: vec![0; payload_bytes],
+            ..issue(item(number))
+        };
+        let statements = (first..first + statements).map(statement).collect();
         let author = self.dice.index(self.authors.len());
-        let bytes = self.authors[author].envelope(statements.collect());
+        let bytes = self.authors[author].envelope(statements);
         let node = self.dice.index(self.nodes.len());
         self.open.insert(number, Open { due, node });
         self.hand_in(number, bytes);
