@@ -66,7 +66,8 @@ impl CatchUp {
         if height == next {
             match self.behind {
                 Some((behind, since)) if behind == next => {
-                    if now.0.saturating_sub(since.0) < GRACE_MS {
+                    // A clock that was set back must not hold the question up.
+                    if now.0.abs_diff(since.0) < GRACE_MS {
                         return Ask::No;
                     }
                 }

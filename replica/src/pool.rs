@@ -10,6 +10,8 @@ use jangbu_ledger::id::{ChainId, EnvelopeId, KeyId, MemberId, TimeMs};
 use jangbu_ledger::signature::{PublicKey, Signature, verify_batch};
 use jangbu_ledger::state::{KeyPurpose, KeyRecord, StateError, StateReader, decode_record, key};
 
+use crate::store::StoreError;
+
 /// How much the pool holds.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
@@ -204,7 +206,7 @@ impl Pool {
         let mut overdue = Vec::new();
         let mut bytes = 0;
         for (id, passed_on) in &mut self.own {
-            if bytes >= bytes_max || now.0.saturating_sub(passed_on.0) < after_ms {
+            if bytes >= bytes_max || now.0.abs_diff(passed_on.0) < after_ms {
                 continue;
             }
             if let Some((_, verified)) = self.by_id.get(id) {
@@ -214,6 +216,20 @@ impl Pool {
             }
         }
         overdue
+    }
+
+    /// Our own clients' envelopes that wait, about `bytes_max` of them.
+    pub fn own(&self, bytes_max: usize) -> Vec<Vec<u8>> {
+        let mut bytes = 0;
+        let waiting = self.own.keys().filter_map(|id| self.get(id));
+        waiting
+            .map(|verified| verified.bytes.to_vec())
+            .take_while(|envelope| {
+                let room = bytes < bytes_max;
+                bytes += envelope.len();
+                room
+            })
+            .collect()
     }
 
     /// The waiting envelopes, oldest first.
@@ -255,28 +271,38 @@ impl Pool {
 }
 
 /// Decodes envelopes and verifies their signatures in one batch; answers in order.
+///
+/// # Errors
+///
+/// [`StoreError`] if the state cannot be read: that is no envelope's fault, and no reason to
+/// refuse one.
 pub fn verify(
     chain: &ChainId,
     now: TimeMs,
     state: &dyn StateReader,
     envelopes: Vec<Vec<u8>>,
-) -> Vec<Result<Verified, AdmissionError>> {
-    type Decoded = Result<(Verified, PublicKey, [u8; 32]), AdmissionError>;
-    let decoded: Vec<Decoded> = envelopes
-        .into_iter()
-        .map(|bytes| {
-            let envelope = Envelope::decode(&bytes, chain)?;
-            let record = may_be_ordered(&envelope, now, state)?;
-            let digest = envelope.header().signing_digest();
-            let verified = Verified {
-                id: Envelope::id_of(&bytes),
-                bytes: bytes.into(),
-                envelope: Arc::new(envelope),
-                purpose: record.purpose,
-            };
-            Ok((verified, record.key, digest))
-        })
-        .collect();
+) -> Result<Vec<Result<Verified, AdmissionError>>, StoreError> {
+    let decode = |bytes: Vec<u8>| {
+        let envelope = Envelope::decode(&bytes, chain)?;
+        let record = may_be_ordered(&envelope, now, state)?;
+        let digest = envelope.header().signing_digest();
+        let verified = Verified {
+            id: Envelope::id_of(&bytes),
+            bytes: bytes.into(),
+            envelope: Arc::new(envelope),
+            purpose: record.purpose,
+        };
+        Ok((verified, record.key, digest))
+    };
+    let mut decoded: Vec<Result<_, AdmissionError>> = Vec::with_capacity(envelopes.len());
+    for bytes in envelopes {
+        match decode(bytes) {
+            Err(AdmissionError::Order(OrderError::State(error))) => {
+                return Err(StoreError::Failed(error.to_string()));
+            }
+            result => decoded.push(result),
+        }
+    }
     let items: Vec<(PublicKey, Signature, &[u8])> = decoded
         .iter()
         .flatten()
@@ -285,14 +311,15 @@ pub fn verify(
     let unverified = mutant::is(Mutant::EnvelopeUnverified);
     let valid = verify_batch(&items).into_iter();
     let mut valid = valid.map(|valid| valid || unverified);
-    decoded
+    let results = decoded
         .iter()
         .map(|result| match result {
             Ok((verified, ..)) if valid.next() == Some(true) => Ok(verified.clone()),
             Ok(_) => Err(AdmissionError::Signature),
             Err(error) => Err(error.clone()),
         })
-        .collect()
+        .collect();
+    Ok(results)
 }
 
 #[cfg(test)]

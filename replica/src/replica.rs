@@ -366,11 +366,16 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    /// Says to a member that just connected all it may have missed of the running height.
+    /// Says to a member that just connected all it may have missed: of the running height, and of
+    /// what our own clients handed in.
     fn greet(&mut self, peer: PeerId) {
         let tip = self.tip_message();
         self.send(peer, &tip);
         self.resend_to(peer);
+        let waiting = self.pool.own(crate::catchup::ANSWER_BYTES_MAX);
+        if !waiting.is_empty() {
+            self.send(peer, &Message::Envelopes(waiting));
+        }
     }
 
     fn cosign(&mut self) -> Result<(), Fatal> {

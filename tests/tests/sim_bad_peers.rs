@@ -62,6 +62,7 @@ impl Scene {
         let (time, store) = (TimeMs(time), self.replica.store());
         let batch = vec![bytes.clone()];
         let verified = pool::verify(&chain.chain_id, time, store, batch)
+            .unwrap()
             .remove(0)
             .unwrap();
         let tip = self.replica.tip();

@@ -63,7 +63,8 @@ impl<S: Store> Replica<S> {
         if self.running {
             return Ok(());
         }
-        let rested = self.now.0.saturating_sub(self.committed_at.0);
+        // A clock that was set back must not hold the next height up.
+        let rested = self.now.0.abs_diff(self.committed_at.0);
         let woken = self.consensus.has_messages_for(self.tip.height.next());
         let wanted = woken || !self.pool.is_empty() || rested >= self.settings.max_idle_ms;
         if !wanted {

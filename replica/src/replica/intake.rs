@@ -120,7 +120,7 @@ impl<S: Store> Replica<S> {
                 self.effects.push(Effect::Answer(token, pending));
             }
         }
-        let results = pool::verify(&self.chain.chain_id, self.now, &self.store, news);
+        let results = pool::verify(&self.chain.chain_id, self.now, &self.store, news)?;
         let mut to_pass_on = Vec::new();
         for (source, result) in sources.into_iter().zip(results) {
             match source {
@@ -133,7 +133,7 @@ impl<S: Store> Replica<S> {
         }
         self.pass_on(to_pass_on);
         for (time, (peers, batch)) in wanted {
-            let results = pool::verify(&self.chain.chain_id, time, &self.store, batch);
+            let results = pool::verify(&self.chain.chain_id, time, &self.store, batch)?;
             for (peer, result) in peers.into_iter().zip(results) {
                 match result {
                     Ok(verified) => self.hand_to_bodies(&verified),

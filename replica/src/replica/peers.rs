@@ -180,7 +180,7 @@ impl<S: Store> Replica<S> {
         };
         let time = block.header.time_ms;
         let verified: Vec<Verified> =
-            pool::verify(&self.chain.chain_id, time, &self.store, envelopes)
+            pool::verify(&self.chain.chain_id, time, &self.store, envelopes)?
                 .into_iter()
                 .collect::<Result<_, _>>()
                 .map_err(|error| certified_but_invalid(error.to_string()))?;

@@ -47,7 +47,7 @@ impl<S: Store> Replica<S> {
         }
         // On disk for a block that was proposed before a restart, or is on the ledger.
         let time = block.header.time_ms;
-        let results = pool::verify(&self.chain.chain_id, time, &self.store, stored);
+        let results = pool::verify(&self.chain.chain_id, time, &self.store, stored)?;
         for (position, result) in positions.into_iter().zip(results) {
             match (result, places.get_mut(position)) {
                 (Ok(verified), Some(place)) => *place = Some(verified),
