@@ -4,7 +4,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/jangbu/target
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help setup build demo test chaos lint deny
+.PHONY: help setup build demo test sim chaos lint deny
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,11 @@ build: setup ## release binaries: jangbu, jangbu-node
 
 demo: build ## the whole path on real input, in under two minutes after the build
 	@scripts/demo
+
+sim: setup ## a thousand seeds of the simulator; SEEDS=… FROM=… VALIDATORS=4,7 WITHOUT=…
+	JANGBU_SIM_SEEDS=$(or $(SEEDS),1000) JANGBU_SIM_FROM=$(or $(FROM),0) \
+	  JANGBU_SIM_VALIDATORS=$(VALIDATORS) JANGBU_SIM_WITHOUT=$(WITHOUT) \
+	  cargo test --release --locked --workspace --test sim_seeds -- --nocapture every_promise
 
 test: build ## every test
 	cargo test --release --locked --workspace

@@ -16,6 +16,7 @@
 
 mod actor;
 mod client;
+mod clock;
 mod conduct;
 mod consortium;
 mod content;
@@ -26,6 +27,10 @@ mod network;
 mod oracle;
 mod run;
 mod schedule;
+mod shrink;
+mod signer;
+mod trace;
+mod volume;
 mod world;
 
 pub use actor::Actor;
@@ -33,9 +38,12 @@ pub use conduct::{Conduct, LogState, Validators};
 pub use consortium::{Consortium, START_MS};
 pub use content::Content;
 pub use dice::Dice;
-pub use disk::{Disk, WriteFault};
-pub use faults::Faults;
-pub use oracle::{Oracle, Violation};
-pub use run::{Failure, Plan, Report, run, run_among};
+pub use disk::{Boundary, Disk, Image, PowerCut, Trouble};
+pub use faults::{Cut, Fault, Faults, Kind, Planned, Point, Rot, Tally, Without};
+pub use oracle::{Ledger, Oracle, ROUNDS_MAX, Violation};
+pub use run::{Failure, Plan, Report, run, run_among, run_without};
 pub use schedule::Schedule;
+pub use shrink::{Shrunk, shrink};
+pub use trace::Sink;
+pub use volume::{Histogram, Volume};
 pub use world::World;

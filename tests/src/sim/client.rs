@@ -28,7 +28,10 @@ impl Client {
 
     /// The member said that it keeps it.
     pub(super) fn accepted(&mut self, id: EnvelopeId) {
-        self.accepted.insert(id);
+        // Not one whose execution panics: it is promised to nobody.
+        if self.numbers.contains_key(&id) {
+            self.accepted.insert(id);
+        }
     }
 
     /// A block orders these envelopes.

@@ -1,14 +1,23 @@
-//! A replica's disk that can lose power at a chosen write.
+//! A replica's disk that can lose power at a chosen write, run full, rot and lie.
 //!
-//! A write is durable when it returns, as [`Store`] demands; what need not be synced, the final
-//! checkpoints, is lost with the power. A fault fails one write, either leaving nothing of it or
-//! all of it, for a write is one atomic batch; the replica then stops with the step half done
-//! and none of its messages sent.
+//! A write is one batch in RocksDB's write-ahead log: after a crash it is there as a whole or not
+//! at all, and with it everything written before it. [`Store::append`] and [`Store::commit`] are
+//! synced when they return; a final checkpoint need not be, so of those written since the last
+//! synced write, some of the last are lost with the power.
+//!
+//! ```text
+//!   write ──▶ full? ──▶ power? ──▶ MemoryStore           a crash finds:
+//!               │         ├─ before: nothing of it, some unsynced lost
+//!               ▼         ├─ torn:   nothing of it, everything before it
+//!           refused       └─ after:  all of it, but nothing was said
+//! ```
+//!
+//! A disk that lies says that it synced; after the crash everything since the lie began is gone.
 
-use std::cell::{Cell, Ref, RefCell};
-use std::collections::BTreeSet;
+use std::cell::{Ref, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use jangbu_ledger::block::Block;
 use jangbu_ledger::execute::Outcome;
@@ -19,104 +28,270 @@ use jangbu_ledger::state_tree::{StateKey, StateNodes, StateTreeError};
 use jangbu_replica::memory_store::MemoryStore;
 use jangbu_replica::store::{Append, Commit, FinalCheckpoint, Store, StoreError, StoredBlock, Tip};
 
+use super::faults::Rot;
+
 /// At which write the power goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriteFault {
+pub struct PowerCut {
     /// Writes that still succeed.
     pub after: u32,
-    /// Whether the failing write reaches the disk.
-    pub written: bool,
+    /// What becomes of the one that does not.
+    pub at: Boundary,
+}
+
+/// Where in a write the power goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boundary {
+    /// Before it: nothing of it was written.
+    Before,
+    /// In it: what was written of it is dropped when the log is read again.
+    Torn,
+    /// After it: all of it is there.
+    After,
+}
+
+/// Why the disk refuses everything since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The power went.
+    Power(Boundary),
+    /// The power went, and nothing was really written since the disk began to lie.
+    Lied,
+    /// There was no room.
+    Full,
+    /// Something could not be read.
+    Rot(Rot),
+}
+
+/// A copy of everything on a disk.
+#[derive(Debug, Clone, Default)]
+pub struct Image {
+    store: MemoryStore,
+    finals: BTreeMap<Height, FinalCheckpoint>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    store: MemoryStore,
+    finals: BTreeMap<Height, FinalCheckpoint>,
+    unsynced: Vec<Height>,
+    power_cut: Option<PowerCut>,
+    full: bool,
+    rot: Option<Rot>,
+    /// What will be found after the crash, and the writes until then.
+    lie: Option<(Image, u32)>,
+    trouble: Option<Trouble>,
+    poison: BTreeSet<StateKey>,
 }
 
 /// A handle to a disk: the replica writes through one, the world keeps another.
 #[derive(Debug, Clone, Default)]
-pub struct Disk {
-    store: Rc<RefCell<MemoryStore>>,
-    fault: Rc<Cell<Option<WriteFault>>>,
-    dead: Rc<Cell<bool>>,
-    poison: Rc<RefCell<BTreeSet<StateKey>>>,
-}
+pub struct Disk(Rc<RefCell<Inner>>);
 
 impl Disk {
     /// Lets the power go at a later write.
-    pub fn arm(&self, fault: WriteFault) {
-        self.fault.set(Some(fault));
+    pub fn cut_power(&self, cut: PowerCut) {
+        self.0.borrow_mut().power_cut = Some(cut);
     }
 
-    /// The power stays.
-    pub fn disarm(&self) {
-        self.fault.set(None);
+    /// Lets the disk only say that it syncs from now on, and the power go after so many writes.
+    pub fn lie(&self, writes: u32) {
+        let image = self.copy();
+        self.0.borrow_mut().lie = Some((image, writes));
     }
 
-    /// Whether the power went at a write.
+    /// Whether it only says that it syncs.
     #[must_use]
-    pub fn is_dead(&self) -> bool {
-        self.dead.get()
+    pub fn lies(&self) -> bool {
+        self.0.borrow().lie.is_some()
     }
 
-    /// The power is back: what was not synced is gone.
-    pub fn revive(&self) {
-        self.fault.set(None);
-        self.dead.set(false);
-        let store = self.store.take();
-        self.store.replace(store.crash());
+    /// Whether what it holds will not be there after the next crash or read.
+    #[must_use]
+    pub fn will_forget(&self) -> bool {
+        let inner = self.0.borrow();
+        inner.lie.is_some() || inner.rot.is_some()
     }
 
     /// Whoever reads this record panics: stands for an envelope whose execution does, if only
-    /// its rules read the record.
+    /// its rules read the record. It stays so whatever happens to the disk.
     pub fn poison(&self, key: StateKey) {
-        self.poison.borrow_mut().insert(key);
+        keep_poison_quiet();
+        self.0.borrow_mut().poison.insert(key);
     }
 
-    /// Everything in it.
+    /// Lets something be unreadable from now on.
+    pub fn rot(&self, what: Rot) {
+        self.0.borrow_mut().rot = Some(what);
+    }
+
+    /// Lets it have no room, or room again.
+    pub fn fill(&self, full: bool) {
+        self.0.borrow_mut().full = full;
+    }
+
+    /// Whether it has no room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.borrow().full
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn mend(&self) {
+        let mut inner = self.0.borrow_mut();
+        inner.power_cut = None;
+        inner.lie = None;
+        inner.full = false;
+        inner.rot = None;
+    }
+
+    /// Why it refuses, if it does.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.0.borrow().trouble
+    }
+
+    /// Everything on it.
+    #[must_use]
+    pub fn copy(&self) -> Image {
+        let inner = self.0.borrow();
+        Image {
+            store: inner.store.clone(),
+            finals: inner.finals.clone(),
+        }
+    }
+
+    /// Replaces everything on it.
+    pub fn restore(&self, image: Image) {
+        let mut inner = self.0.borrow_mut();
+        *inner = Inner {
+            store: image.store,
+            finals: image.finals,
+            full: inner.full,
+            poison: std::mem::take(&mut inner.poison),
+            ..Inner::default()
+        };
+    }
+
+    /// The power is back. Of the checkpoints that were not synced, all but `lost` are there, the
+    /// last missing first, unless they lay before a write that was found torn. Returns how many
+    /// are gone.
+    pub fn revive(&self, lost: usize) -> usize {
+        let mut inner = self.0.borrow_mut();
+        let trouble = inner.trouble.take();
+        inner.power_cut = None;
+        if let Some((image, _)) = inner.lie.take() {
+            inner.store = image.store;
+            inner.finals = image.finals;
+            inner.unsynced.clear();
+            return 0;
+        }
+        let unsynced = std::mem::take(&mut inner.unsynced);
+        let lost = match trouble {
+            Some(Trouble::Power(Boundary::Torn)) => 0,
+            _ => lost.min(unsynced.len()),
+        };
+        for height in unsynced.iter().rev().take(lost) {
+            inner.finals.remove(height);
+        }
+        lost
+    }
+
+    /// Everything in it but the final checkpoints.
     #[must_use]
     pub fn contents(&self) -> Ref<'_, MemoryStore> {
-        self.store.borrow()
+        Ref::map(self.0.borrow(), |inner| &inner.store)
     }
 
     fn write(
         &self,
         write: impl FnOnce(&mut MemoryStore) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        match self.fault.get() {
-            _ if self.dead.get() => {}
-            None => return write(&mut self.store.borrow_mut()),
-            Some(fault) if fault.after > 0 => {
-                self.arm(WriteFault {
-                    after: fault.after - 1,
-                    ..fault
-                });
-                return write(&mut self.store.borrow_mut());
-            }
-            Some(fault) => {
-                self.dead.set(true);
-                if fault.written {
-                    write(&mut self.store.borrow_mut())?;
-                }
-            }
+        let inner = &mut *self.0.borrow_mut();
+        if inner.trouble.is_some() {
+            return Err(StoreError::Failed("it failed before".into()));
         }
-        Err(StoreError::Failed("the power went".into()))
+        if inner.full {
+            inner.trouble = Some(Trouble::Full);
+            return Err(StoreError::Full("no space left on the device".into()));
+        }
+        if let Some(cut) = &mut inner.power_cut {
+            if cut.after == 0 {
+                let at = cut.at;
+                inner.trouble = Some(Trouble::Power(at));
+                if at == Boundary::After {
+                    write(&mut inner.store)?;
+                    inner.unsynced.clear();
+                }
+                return Err(StoreError::Failed("the power went".into()));
+            }
+            cut.after -= 1;
+        }
+        if let Some((_, writes)) = &mut inner.lie {
+            if *writes == 0 {
+                inner.trouble = Some(Trouble::Lied);
+                return Err(StoreError::Failed("the power went".into()));
+            }
+            *writes -= 1;
+        }
+        inner.unsynced.clear();
+        write(&mut inner.store)
     }
+
+    /// Reads something, unless that has rotted.
+    fn read<T, E>(
+        &self,
+        part: Rot,
+        read: impl FnOnce(&MemoryStore) -> Result<T, E>,
+        error: impl FnOnce(String) -> E,
+    ) -> Result<T, E> {
+        if self.0.borrow().rot == Some(part) {
+            self.0.borrow_mut().trouble = Some(Trouble::Rot(part));
+            return Err(error(format!("{part:?}: checksum mismatch")));
+        }
+        read(&self.0.borrow().store)
+    }
+}
+
+/// What a panic over a poisoned record says.
+const POISON: &str = "poisoned record";
+
+/// These panics are meant to be caught: nobody need read of them.
+fn keep_poison_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if panic.payload_as_str() != Some(POISON) {
+                usual(panic);
+            }
+        }));
+    });
 }
 
 impl StateReader for Disk {
     fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
-        assert!(!self.poison.borrow().contains(key), "poisoned record");
-        self.contents().record(key)
+        let poisoned = self.0.borrow().poison.contains(key);
+        assert!(!poisoned, "{POISON}");
+        self.read(Rot::Index, |store| store.record(key), StateError)
     }
 
     fn recorded(&self, id: &StatementId) -> Result<Option<Sequence>, StateError> {
-        self.contents().recorded(id)
+        self.read(Rot::Index, |store| store.recorded(id), StateError)
     }
 }
 
 impl StateNodes for Disk {
     fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateTreeError> {
-        self.contents().node(key)
+        self.read(Rot::Index, |store| store.node(key), StateTreeError)
     }
 
     fn value(&self, key: &StateKey, max_version: u64) -> Result<Option<Vec<u8>>, StateTreeError> {
-        self.contents().value(key, max_version)
+        self.read(
+            Rot::Index,
+            |store| store.value(key, max_version),
+            StateTreeError,
+        )
     }
 }
 
@@ -126,7 +301,7 @@ impl Store for Disk {
     }
 
     fn block(&self, height: Height) -> Result<Option<StoredBlock>, StoreError> {
-        self.contents().block(height)
+        self.read(Rot::Block, |store| store.block(height), StoreError::Corrupt)
     }
 
     fn proposed_blocks(&self) -> Result<Vec<Block>, StoreError> {
@@ -138,7 +313,7 @@ impl Store for Disk {
     }
 
     fn outcomes(&self, id: &EnvelopeId) -> Result<Option<Vec<Outcome>>, StoreError> {
-        self.contents().outcomes(id)
+        self.read(Rot::Index, |store| store.outcomes(id), StoreError::Corrupt)
     }
 
     fn entry(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, StoreError> {
@@ -150,15 +325,19 @@ impl Store for Disk {
     }
 
     fn log(&self) -> Result<Vec<Vec<u8>>, StoreError> {
-        self.contents().log()
+        self.read(Rot::Log, MemoryStore::log, StoreError::Corrupt)
     }
 
     fn final_checkpoint(&self, height: Height) -> Result<Option<FinalCheckpoint>, StoreError> {
-        self.contents().final_checkpoint(height)
+        let inner = self.0.borrow();
+        let mut from = inner.finals.range(height..);
+        Ok(from.next().map(|(_, checkpoint)| checkpoint.clone()))
     }
 
     fn last_final_checkpoint(&self) -> Result<Option<FinalCheckpoint>, StoreError> {
-        self.contents().last_final_checkpoint()
+        let inner = self.0.borrow();
+        let last = inner.finals.last_key_value();
+        Ok(last.map(|(_, checkpoint)| checkpoint.clone()))
     }
 
     fn append(&mut self, batch: &Append) -> Result<(), StoreError> {
@@ -170,6 +349,9 @@ impl Store for Disk {
     }
 
     fn put_final(&mut self, checkpoint: &FinalCheckpoint) -> Result<(), StoreError> {
-        self.store.borrow_mut().put_final(checkpoint)
+        let mut inner = self.0.borrow_mut();
+        inner.unsynced.push(checkpoint.height);
+        inner.finals.insert(checkpoint.height, checkpoint.clone());
+        Ok(())
     }
 }

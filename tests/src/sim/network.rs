@@ -2,14 +2,15 @@
 //!
 //! A link is what the mesh gives a node: while it is up, messages of one class arrive in order
 //! unless a full queue swallows one; when it breaks, all under way is lost, both ends are told,
-//! and it comes back by itself.
+//! and it comes back by itself. Worse than the mesh, it may also let a message overtake others
+//! or arrive twice.
 
 use std::sync::Arc;
 
 use jangbu_replica::message::Class;
 
 use super::dice::Dice;
-use super::faults::Faults;
+use super::faults::{Cut, Faults, Kind};
 
 /// A message under way.
 #[derive(Debug, Clone)]
@@ -21,14 +22,14 @@ pub(super) struct Frame {
 }
 
 /// What becomes of a message.
-#[derive(Debug)]
-pub(super) enum Fate {
-    /// It arrives at this time.
-    Arrives(u64, Frame),
-    /// It is lost, and nobody is told.
-    Lost,
+#[derive(Debug, Default)]
+pub(super) struct Fate {
+    /// It arrives at these times, mostly one.
+    pub(super) arrives: Vec<(u64, Frame)>,
     /// It is lost, and the link with it.
-    Breaks,
+    pub(super) breaks: bool,
+    /// What went wrong on the way.
+    pub(super) faults: Vec<Kind>,
 }
 
 /// What becomes of a message whose time has come.
@@ -46,7 +47,9 @@ struct Link {
     epoch: u32,
     /// Members on different sides of a partition.
     cut: bool,
-    stalled: bool,
+    /// Per direction: what arrives is held back, or lost.
+    holds: [bool; 2],
+    loses: [bool; 2],
     held: Vec<Frame>,
     /// Last arrival per direction and class: a later message never overtakes.
     last_us: [[u64; 2]; 2],
@@ -76,45 +79,67 @@ impl Network {
         &mut self.links[low * self.members + high]
     }
 
+    /// Sends a message on its way, `late_us` later than the link would have it.
     pub(super) fn send(
         &mut self,
         (dice, faults, now_us): (&mut Dice, &Faults, u64),
         (from, to): (usize, usize),
-        class: Class,
+        (class, late_us): (Class, u64),
         bytes: Arc<[u8]>,
     ) -> Fate {
+        let mut fate = Fate::default();
         let link = self.link(from, to);
-        if !link.up || dice.chance(faults.lose_per_mille) {
-            return Fate::Lost;
+        if !link.up {
+            return fate;
+        }
+        if dice.chance(faults.lose_per_mille) {
+            fate.faults.push(Kind::Loss);
+            return fate;
         }
         if dice.chance(faults.break_per_mille) {
-            return Fate::Breaks;
+            fate.faults.push(Kind::LinkBreak);
+            fate.breaks = true;
+            return fate;
         }
-        let mut delay = dice.between(faults.delay_us);
+        let mut delay = dice.between(faults.delay_us) + late_us;
         if dice.chance(faults.slow_per_mille) {
+            fate.faults.push(Kind::Delay);
             delay += dice.between(faults.slow_us);
         }
         let queue = match class {
             Class::Agreement => 0,
             Class::Bulk => 1,
         };
-        let last = &mut link.last_us[usize::from(from < to)][queue];
-        *last = (*last).max(now_us + delay);
+        let last = &mut link.last_us[direction(from, to)][queue];
+        let mut at_us = now_us + delay;
+        if at_us < *last && dice.chance(faults.reorder_per_mille) {
+            fate.faults.push(Kind::Reorder);
+        } else {
+            at_us = at_us.max(*last);
+            *last = at_us;
+        }
         let frame = Frame {
             from,
             to,
             epoch: link.epoch,
             bytes,
         };
-        Fate::Arrives(*last, frame)
+        if dice.chance(faults.duplicate_per_mille) {
+            fate.faults.push(Kind::Duplicate);
+            let again = at_us + dice.between(faults.delay_us);
+            fate.arrives.push((again, frame.clone()));
+        }
+        fate.arrives.push((at_us, frame));
+        fate
     }
 
     pub(super) fn arrive(&mut self, frame: Frame) -> Arrival {
+        let direction = direction(frame.from, frame.to);
         let link = self.link(frame.from, frame.to);
-        if !link.up || link.epoch != frame.epoch {
+        if !link.up || link.epoch != frame.epoch || link.loses[direction] {
             return Arrival::Nothing;
         }
-        if link.stalled {
+        if link.holds[direction] {
             link.held.push(frame);
             return Arrival::Nothing;
         }
@@ -146,21 +171,25 @@ impl Network {
         Reconnect::Up
     }
 
-    /// Cuts or stalls the links between two sides; returns those that broke.
-    pub(super) fn part(&mut self, side: &[bool], stall: bool) -> Vec<(usize, usize, u32)> {
+    /// Lets the links between two sides fail; returns those that broke.
+    pub(super) fn part(&mut self, side: &[bool], how: Cut) -> Vec<(usize, usize, u32)> {
         let mut broken = Vec::new();
         for (a, b) in self.pairs() {
             if side[a] == side[b] {
                 continue;
             }
+            let one_way = direction(if side[a] { a } else { b }, if side[a] { b } else { a });
             let link = self.link(a, b);
-            if stall {
-                link.stalled = true;
-                continue;
-            }
-            link.cut = true;
-            if let Some(epoch) = self.break_link(a, b) {
-                broken.push((a, b, epoch));
+            match how {
+                Cut::Broken => {
+                    link.cut = true;
+                    if let Some(epoch) = self.break_link(a, b) {
+                        broken.push((a, b, epoch));
+                    }
+                }
+                Cut::Stalled => link.holds = [true; 2],
+                Cut::OneWayHeld => link.holds[one_way] = true,
+                Cut::OneWayLost => link.loses[one_way] = true,
             }
         }
         broken
@@ -171,11 +200,16 @@ impl Network {
         let mut held = Vec::new();
         for link in &mut self.links {
             link.cut = false;
-            link.stalled = false;
+            link.holds = [false; 2];
+            link.loses = [false; 2];
             held.append(&mut link.held);
         }
         held
     }
+}
+
+const fn direction(from: usize, to: usize) -> usize {
+    if from < to { 1 } else { 0 }
 }
 
 /// What became of an attempt to connect.

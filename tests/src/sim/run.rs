@@ -6,12 +6,13 @@ use jangbu_ledger::id::Height;
 
 use super::actor::Actor;
 use super::dice::Dice;
-use super::faults::Faults;
+use super::faults::{Faults, Tally, Without};
 use super::oracle::Violation;
+use super::trace::Sink;
 use super::world::World;
 
 /// What to run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// Decides everything.
     pub seed: u64,
@@ -38,8 +39,14 @@ pub struct Report {
     pub now_us: u64,
     /// Events.
     pub events: u64,
-    /// Crashes.
+    /// Times that a replica stopped, for whatever reason.
     pub crashes: u64,
+    /// Faults by kind.
+    pub tally: Tally,
+    /// Rounds that each height took since the faults healed.
+    pub rounds_of_heights: Vec<u32>,
+    /// Rounds from each envelope's acceptance to its decision since the faults healed.
+    pub rounds_of_envelopes: Vec<u32>,
 }
 
 impl std::fmt::Display for Report {
@@ -56,12 +63,13 @@ impl std::fmt::Display for Report {
 
 /// A run that did not; its seed runs it again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("seed {seed} with {validators} validators, at {now_us} us: {violation} ({standing})")]
+#[error(
+    "seed {} with {} validators, at {now_us} us: {violation} ({standing})",
+    plan.seed, plan.validators
+)]
 pub struct Failure {
-    /// The seed.
-    pub seed: u64,
-    /// Number of validators.
-    pub validators: usize,
+    /// What was run.
+    pub plan: Plan,
     /// When.
     pub now_us: u64,
     /// What did not hold.
@@ -71,16 +79,22 @@ pub struct Failure {
 }
 
 impl Plan {
-    /// A hundred heights on this seed.
+    /// Enough heights for every fault to strike, on this seed.
     #[must_use]
-    pub const fn hundred_heights(seed: u64, validators: usize) -> Self {
+    pub const fn usual(seed: u64, validators: usize) -> Self {
         Self {
             seed,
             validators,
-            heights: 100,
+            heights: 40,
             wild_us: 60_000_000,
             calm_us: 300_000_000,
         }
+    }
+
+    /// The faults that its seed draws.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        Faults::drawn(&mut Dice::new(self.seed), self.validators)
     }
 }
 
@@ -90,7 +104,17 @@ impl Plan {
 ///
 /// [`Failure`] as soon as anything does not hold.
 pub fn run(plan: Plan) -> Result<Report, Failure> {
-    run_among(plan, Faults::drawn, |_| BTreeMap::new())
+    run_without(plan, &Without::default(), None)
+}
+
+/// The same with some faults left out, and told line by line to whom it may concern.
+///
+/// # Errors
+///
+/// [`Failure`] as soon as anything does not hold.
+pub fn run_without(plan: Plan, left_out: &Without, sink: Option<Sink>) -> Result<Report, Failure> {
+    let faults = plan.faults().without(left_out);
+    play(plan, faults, |_| BTreeMap::new(), sink)
 }
 
 /// Runs a plan with these faults, and with Byzantine members in some places.
@@ -100,21 +124,29 @@ pub fn run(plan: Plan) -> Result<Report, Failure> {
 /// [`Failure`] as soon as anything does not hold.
 pub fn run_among(
     plan: Plan,
-    faults: impl FnOnce(&mut Dice) -> Faults,
+    faults: Faults,
     actors: impl FnOnce(&mut Dice) -> BTreeMap<usize, Box<dyn Actor>>,
 ) -> Result<Report, Failure> {
-    let mut dice = Dice::new(plan.seed);
-    let faults = faults(&mut dice);
+    play(plan, faults, actors, None)
+}
+
+fn play(
+    plan: Plan,
+    faults: Faults,
+    actors: impl FnOnce(&mut Dice) -> BTreeMap<usize, Box<dyn Actor>>,
+    sink: Option<Sink>,
+) -> Result<Report, Failure> {
+    // Not the stream that drew the faults: leaving some out must not change what is left.
+    let mut dice = Dice::new(!plan.seed);
     let every = (20_000, dice.between((40_000, 200_000)));
     let actors = actors(&mut dice);
     let failure = |now_us, violation, standing| Failure {
-        seed: plan.seed,
-        validators: plan.validators,
+        plan,
         now_us,
         violation,
         standing,
     };
-    let mut world = World::with_actors(plan.validators, dice, faults, actors)
+    let mut world = World::traced(plan.validators, dice, faults, actors, sink)
         .map_err(|violation| failure(0, violation, String::new()))?;
     let wild = live(&mut world, plan, every);
     wild.map_err(|violation| failure(world.now_us(), violation, world.describe()))
@@ -142,6 +174,9 @@ fn live(world: &mut World, plan: Plan, every: (u64, u64)) -> Result<Report, Viol
         now_us: world.now_us(),
         events: world.events(),
         crashes: world.crashes(),
+        tally: world.tally().clone(),
+        rounds_of_heights: world.oracle().rounds_of_heights()?,
+        rounds_of_envelopes: world.oracle().rounds_of_envelopes(),
     })
 }
 

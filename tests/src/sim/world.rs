@@ -7,23 +7,26 @@ mod member;
 mod power;
 mod report;
 mod step;
+mod strikes;
 
 use std::collections::BTreeMap;
 
-use jangbu_ledger::id::TimeMs;
+use jangbu_ledger::id::{Height, TimeMs};
 use jangbu_replica::replica::{Input, PeerId, TimerId};
 
 use super::actor::Actor;
 use super::client::Client;
 use super::conduct::Conduct;
-use super::consortium::{Consortium, START_MS};
+use super::consortium::Consortium;
 use super::content::Content;
 use super::dice::Dice;
-use super::faults::Faults;
+use super::faults::{Fault, Faults, Kind, Planned, Tally};
 use super::network::{Arrival, Frame, Network};
 use super::oracle::{Oracle, Violation};
 use super::schedule::Schedule;
+use super::trace::{self, Sink, Trace};
 use member::Member;
+use strikes::poison;
 
 /// What happens in the world.
 #[derive(Debug)]
@@ -33,9 +36,13 @@ enum Event {
     Disconnected(usize, u32, usize),
     Reconnect(usize, usize, u32),
     Submit(u64),
-    Crash,
+    Strike(Box<Planned>),
+    StormStrikes(usize),
     Restart(usize),
-    Part,
+    Resume(usize, u32),
+    Quick(usize),
+    Room(usize),
+    Restore(usize),
     Heal,
 }
 
@@ -53,7 +60,8 @@ pub struct World {
     oracle: Oracle,
     conduct: Conduct,
     content: Content,
-    trace: blake3::Hasher,
+    trace: Trace,
+    tally: Tally,
     crashes: u64,
 }
 
@@ -83,19 +91,35 @@ impl World {
     /// [`Violation`] if a replica does not start.
     pub fn with_actors(
         validators: usize,
-        mut dice: Dice,
+        dice: Dice,
         faults: Faults,
+        actors: BTreeMap<usize, Box<dyn Actor>>,
+    ) -> Result<Self, Violation> {
+        Self::traced(validators, dice, faults, actors, None)
+    }
+
+    /// The same, with everything that happens told line by line.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if a replica does not start.
+    pub fn traced(
+        validators: usize,
+        mut dice: Dice,
+        mut faults: Faults,
         mut actors: BTreeMap<usize, Box<dyn Actor>>,
+        sink: Option<Sink>,
     ) -> Result<Self, Violation> {
         let consortium = Consortium::new(validators);
         let keys = (0..validators).filter_map(|n| consortium.key_id(n));
-        let oracle = Oracle::new(validators, keys.collect(), consortium.quorum());
         let members = (0..validators)
             .map(|n| Member::new(actors.remove(&n), dice.below(faults.skew_ms + 1)))
             .collect();
+        let script = std::mem::take(&mut faults.script);
         let mut world = Self {
             conduct: Conduct::new(consortium.validators()),
             content: Content::default(),
+            oracle: Oracle::new(validators, keys.collect(), consortium.quorum()),
             consortium,
             members,
             network: Network::new(validators),
@@ -105,35 +129,65 @@ impl World {
             client: Client::default(),
             next_envelope: 0,
             submit_every_us: None,
-            oracle,
-            trace: blake3::Hasher::new(),
+            trace: Trace::new(sink),
+            tally: Tally::default(),
             crashes: 0,
         };
+        for planned in script {
+            if planned.fault == Fault::Poison {
+                let record = world.consortium.record_of(poison(&planned));
+                for member in &world.members {
+                    member.disk.poison(record);
+                }
+            }
+            let member = &mut world.members[planned.member];
+            match planned.fault {
+                Fault::Late(_) if member.is_byzantine => {}
+                Fault::Late(height) => {
+                    member.joins_at = Some(Height(height));
+                    member.distrusted = true;
+                }
+                _ => {
+                    let strike = Event::Strike(Box::new(planned.clone()));
+                    world.schedule.at(planned.at_us, strike);
+                }
+            }
+        }
         for n in 0..validators {
-            world.start(n)?;
+            if world.members[n].joins_at.is_none() {
+                world.start(n)?;
+            }
         }
         for (a, b) in world.network.pairs() {
             let delay = world.dice.below(20_000);
             world.schedule.after(delay, Event::Reconnect(a, b, 0));
         }
-        world.plan_crash();
-        world.plan_partition();
         Ok(world)
     }
 
-    /// Ends all faults: everyone restarts, every link comes up, nothing fails any more.
+    /// Ends all faults: everyone restarts, every link comes up, every clock is set right, nothing
+    /// fails any more.
     pub fn heal(&mut self) {
-        self.faults = Faults {
-            skew_ms: self.faults.skew_ms,
-            ..Faults::none()
-        };
+        self.trace
+            .tell(self.schedule.now_us(), || "everything heals".into());
+        self.faults = Faults::none();
         self.end_partition();
-        for n in 0..self.members.len() {
-            self.members[n].dies_after = None;
-            if !self.members[n].is_up() {
-                self.schedule.after(1_000, Event::Restart(n));
+        self.oracle.sees_healing();
+        let now_us = self.schedule.now_us();
+        for (n, member) in self.members.iter_mut().enumerate() {
+            member.dies_after = None;
+            member.dies_in_start = None;
+            member.storm = 0;
+            member.slow_us = 0;
+            member.backup = None;
+            member.signer.soothe();
+            member.clock.set_right(now_us);
+            if member.is_up() {
+                member.disk.mend();
+                self.schedule.after(0, Event::Resume(n, member.life));
             } else {
-                self.members[n].disk.disarm();
+                member.disk.fill(false);
+                self.schedule.after(1_000, Event::Restart(n));
             }
         }
     }
@@ -148,6 +202,17 @@ impl World {
             return Ok(false);
         };
         self.note(&event);
+        if let Some(n) = event.strikes_process()
+            && let Some(missed) = &mut self.members[n].paused
+        {
+            missed.push(event);
+            return Ok(true);
+        }
+        self.unfold(event)?;
+        Ok(true)
+    }
+
+    fn unfold(&mut self, event: Event) -> Result<(), Violation> {
         match event {
             Event::Arrive(frame) => {
                 if let Arrival::Delivered(frame) = self.network.arrive(frame) {
@@ -169,35 +234,68 @@ impl World {
             }
             Event::Reconnect(a, b, epoch) => self.reconnect(a, b, epoch)?,
             Event::Submit(number) => self.submit(number)?,
-            Event::Crash => self.crash_someone(),
+            Event::Strike(planned) => self.strike(&planned)?,
+            Event::StormStrikes(n) => self.crash(n, Kind::Crash, false),
             Event::Restart(n) => {
                 if !self.members[n].is_up() {
                     self.start(n)?;
                 }
             }
-            Event::Part => self.part(),
+            Event::Resume(n, life) => {
+                if self.members[n].life == life {
+                    for missed in self.members[n].paused.take().unwrap_or_default() {
+                        self.unfold(missed)?;
+                    }
+                }
+            }
+            Event::Quick(n) => self.members[n].slow_us = 0,
+            Event::Room(n) => self.members[n].disk.fill(false),
+            Event::Restore(n) => self.restore(n),
             Event::Heal => self.end_partition(),
         }
-        Ok(true)
+        Ok(())
     }
 
     fn clock(&self, n: usize) -> TimeMs {
-        TimeMs(START_MS + 1_000 + self.schedule.now_us() / 1000 + self.members[n].skew_ms)
+        self.members[n].clock.now(self.schedule.now_us())
     }
 
     fn note(&mut self, event: &Event) {
-        self.trace.update(&self.schedule.now_us().to_le_bytes());
+        let now_us = self.schedule.now_us();
+        self.trace.hash(&now_us.to_le_bytes());
         match event {
             Event::Arrive(frame) => {
-                self.trace
-                    .update(format!("{} to {}", frame.from, frame.to).as_bytes());
-                self.trace.update(&frame.bytes);
+                self.trace.hash(&[low_byte(frame.from), low_byte(frame.to)]);
+                self.trace.hash(&frame.bytes);
+                self.trace.tell(now_us, || {
+                    let words = trace::in_words(&frame.bytes);
+                    format!("{} to {}: {words}", frame.from, frame.to)
+                });
             }
+            // Told where it strikes.
+            Event::Strike(_) => {}
             other => {
-                self.trace.update(format!("{other:?}").as_bytes());
+                let line = format!("{other:?}");
+                self.trace.hash(line.as_bytes());
+                self.trace.tell(now_us, || line);
             }
         }
     }
+}
+
+impl Event {
+    /// Whose process this happens to, if it happens to one.
+    const fn strikes_process(&self) -> Option<usize> {
+        match self {
+            Self::Arrive(frame) => Some(frame.to),
+            Self::Timer(n, ..) | Self::Disconnected(n, ..) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+fn low_byte(n: usize) -> u8 {
+    u8::try_from(n).unwrap_or(u8::MAX)
 }
 
 fn peer(n: usize) -> PeerId {

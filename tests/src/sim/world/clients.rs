@@ -40,7 +40,10 @@ impl World {
             self.plan_submission();
         }
         let up: Vec<usize> = (0..self.members.len())
-            .filter(|n| self.members[*n].replica().is_some())
+            .filter(|n| {
+                let member = &self.members[*n];
+                member.replica().is_some() && member.listens()
+            })
             .collect();
         if up.is_empty() {
             self.schedule.after(50_000, Event::Submit(number));

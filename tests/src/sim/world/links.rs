@@ -5,18 +5,32 @@ use std::sync::Arc;
 use jangbu_replica::message::Class;
 use jangbu_replica::replica::Input;
 
-use super::super::network::{Fate, Reconnect};
+use super::super::faults::Cut;
+use super::super::network::Reconnect;
 use super::super::oracle::Violation;
+use super::super::trace;
 use super::{Event, World, peer};
 
 impl World {
     pub(super) fn send(&mut self, from: usize, to: usize, class: Class, bytes: Arc<[u8]>) {
         let now_us = self.schedule.now_us();
+        let late_us = self.members[from].slow_us + self.members[to].slow_us;
         let chance = (&mut self.dice, &self.faults, now_us);
-        match self.network.send(chance, (from, to), class, bytes) {
-            Fate::Arrives(at_us, frame) => self.schedule.at(at_us, Event::Arrive(frame)),
-            Fate::Lost => {}
-            Fate::Breaks => self.break_link(from, to),
+        let fate = self
+            .network
+            .send(chance, (from, to), (class, late_us), Arc::clone(&bytes));
+        for kind in &fate.faults {
+            self.tally.count(*kind);
+            self.trace.tell(now_us, || {
+                let words = trace::in_words(&bytes);
+                format!("{from} to {to}: {} strikes: {words}", kind.name())
+            });
+        }
+        for (at_us, frame) in fate.arrives {
+            self.schedule.at(at_us, Event::Arrive(frame));
+        }
+        if fate.breaks {
+            self.break_link(from, to);
         }
     }
 
@@ -38,8 +52,8 @@ impl World {
     }
 
     pub(super) fn reconnect(&mut self, a: usize, b: usize, epoch: u32) -> Result<(), Violation> {
-        let both_up = [a, b].iter().all(|n| self.members[*n].is_up());
-        let outcome = if both_up {
+        let both = [a, b].iter().all(|n| self.members[*n].listens());
+        let outcome = if both {
             self.network.connect(a, b, epoch)
         } else {
             Reconnect::Later
@@ -57,27 +71,19 @@ impl World {
         }
     }
 
-    pub(super) fn plan_partition(&mut self) {
-        if let Some(range) = self.faults.partition_every_us {
-            let delay = self.dice.between(range);
-            self.schedule.after(delay, Event::Part);
-        }
-    }
-
-    pub(super) fn part(&mut self) {
-        if self.faults.partition_every_us.is_none() {
-            return;
-        }
+    /// Lets the links between two sides fail; whether there are any.
+    pub(super) fn part(&mut self, how: Cut, sides: u32, lasts_us: u64) -> bool {
         let side: Vec<bool> = (0..self.members.len())
-            .map(|_| self.dice.chance(500))
+            .map(|n| sides >> n & 1 == 1)
             .collect();
-        let stall = self.dice.chance(self.faults.stall_per_mille);
-        for (a, b, epoch) in self.network.part(&side, stall) {
+        if side.iter().all(|s| *s) || side.iter().all(|s| !*s) {
+            return false;
+        }
+        for (a, b, epoch) in self.network.part(&side, how) {
             self.link_broke(a, b, epoch);
         }
-        let lasts = self.dice.between(self.faults.partition_us);
-        self.schedule.after(lasts, Event::Heal);
-        self.plan_partition();
+        self.schedule.after(lasts_us, Event::Heal);
+        true
     }
 
     pub(super) fn end_partition(&mut self) {

@@ -3,6 +3,7 @@
 use jangbu_ledger::id::Height;
 use jangbu_replica::store::Store;
 
+use super::super::faults::Tally;
 use super::super::oracle::{Oracle, Violation};
 use super::World;
 use super::member::Member;
@@ -26,6 +27,12 @@ impl World {
         self.crashes
     }
 
+    /// The faults so far, by kind.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// What the oracle saw.
     #[must_use]
     pub const fn oracle(&self) -> &Oracle {
@@ -35,7 +42,7 @@ impl World {
     /// A hash over every event so far.
     #[must_use]
     pub fn trace(&self) -> [u8; 32] {
-        *self.trace.finalize().as_bytes()
+        self.trace.digest()
     }
 
     /// The members that are not Byzantine.

@@ -9,8 +9,10 @@ use jangbu_replica::replica::{Admission, Effect, Input, TimerId};
 use jangbu_replica::store::Store;
 
 use super::super::conduct::LogState;
-use super::super::oracle::Violation;
+use super::super::faults::Kind;
+use super::super::oracle::{Ledger as _, Violation};
 use super::member::Place;
+use super::strikes::is_poison;
 use super::{Event, World};
 
 impl World {
@@ -27,14 +29,11 @@ impl World {
         };
         match replica.step(now, input) {
             Ok(effects) => {
+                self.goes_on(n)?;
                 self.show(n)?;
                 self.perform(n, effects)
             }
-            Err(_) if member.disk.is_dead() => {
-                self.crash(n);
-                Ok(())
-            }
-            Err(fatal) => Err(Violation(format!("member {n} stopped: {fatal}"))),
+            Err(fatal) => self.stopped(n, &fatal, false),
         }
     }
 
@@ -44,10 +43,11 @@ impl World {
         let Some(replica) = member.replica() else {
             return Ok(());
         };
-        let block = |height| member.disk.block(height).ok().flatten();
         let latest = self.latest_time();
         for height in self.oracle.unseen(n, replica.tip().height) {
-            let Some(stored) = block(height) else { break };
+            let Some(stored) = member.disk.kept_block(height) else {
+                break;
+            };
             if let Some(certificate) = &stored.certificate {
                 self.conduct.certified(certificate)?;
             }
@@ -57,8 +57,9 @@ impl World {
             };
             self.content.sees_block(&stored, latest, envelope)?;
         }
-        let fresh = self.oracle.sees_tip(n, replica.tip(), block)?;
+        let fresh = self.oracle.sees_tip(n, replica.tip(), &member.disk)?;
         self.client.committed(&fresh);
+        self.let_late_ones_join(self.oracle.top());
         Ok(())
     }
 
@@ -66,7 +67,7 @@ impl World {
         self.overhear(n, &effects)?;
         let dies_after = self.members[n].dies_after.take();
         for (position, effect) in effects.into_iter().enumerate() {
-            if dies_after.is_some_and(|after| position >= after) {
+            if dies_after.is_some_and(|(after, _)| position >= after) {
                 break;
             }
             match effect {
@@ -96,16 +97,21 @@ impl World {
                 Effect::CancelTimer(id) => {
                     self.members[n].timers.remove(&id);
                 }
-                Effect::Answer(_, Ok(Admission::Pending(id))) => self.client.accepted(id),
+                Effect::Answer(_, Ok(Admission::Pending(id))) => {
+                    self.client.accepted(id);
+                    self.oracle.sees_accepted(id);
+                }
                 Effect::Answer(_, Ok(Admission::Known(id, _))) => {
                     self.client.accepted(id);
                     self.client.committed(&[id]);
                 }
+                Effect::Answer(token, Err(_)) if is_poison(token.0) => {}
                 Effect::Answer(token, Err(_)) => {
                     let delay = self.dice.between((100_000, 500_000));
                     self.schedule.after(delay, Event::Submit(token.0));
                 }
-                Effect::Committed(..) | Effect::Quarantined(..) => {}
+                Effect::Quarantined(..) => self.tally.count(Kind::Poison),
+                Effect::Committed(..) => {}
                 Effect::Final(height) => {
                     if let Ok(Some(checkpoint)) = self.members[n].disk.final_checkpoint(height) {
                         self.oracle.sees_final(n, &checkpoint)?;
@@ -128,8 +134,8 @@ impl World {
                 }
             }
         }
-        if dies_after.is_some() {
-            self.crash(n);
+        if let Some((_, kind)) = dies_after {
+            self.crash(n, kind, false);
         }
         Ok(())
     }
@@ -139,7 +145,12 @@ impl World {
             return Ok(());
         }
         match Message::decode(bytes) {
-            Ok(Message::Consensus(message)) => self.oracle.hears(&message),
+            Ok(Message::Consensus(message)) => {
+                if let ConsensusMessage::Vote(_) = message {
+                    self.members[n].distrusted = false;
+                }
+                self.oracle.hears(&message)
+            }
             Ok(
                 Message::Cosignature(own)
                 | Message::Tip {
@@ -178,7 +189,7 @@ impl World {
     /// A correct member cosigns only what it has on its disk.
     fn hears_cosignature(&mut self, n: usize, own: CosignatureMessage) -> Result<(), Violation> {
         let member = &self.members[n];
-        let stored = member.disk.block(own.height).ok().flatten();
+        let stored = member.disk.kept_block(own.height);
         let time_s = stored.map(|stored| stored.block.header.time_ms.seconds());
         let (Some(time_s), true) = (time_s, usize::from(own.validator) == n) else {
             let height = own.height.0;
