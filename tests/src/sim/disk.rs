@@ -173,10 +173,23 @@ impl Disk {
         };
     }
 
+    /// Another disk with the same content: a backup.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let copy = Self::default();
+        copy.restore(self.copy());
+        copy
+    }
+
+    /// The power is back, and nothing that was not synced is there.
+    pub fn revive(&self) {
+        self.revive_without(usize::MAX);
+    }
+
     /// The power is back. Of the checkpoints that were not synced, all but `lost` are there, the
     /// last missing first, unless they lay before a write that was found torn. Returns how many
     /// are gone.
-    pub fn revive(&self, lost: usize) -> usize {
+    pub fn revive_without(&self, lost: usize) -> usize {
         let mut inner = self.0.borrow_mut();
         let trouble = inner.trouble.take();
         inner.power_cut = None;

@@ -195,6 +195,28 @@ impl Network {
         broken
     }
 
+    /// When the last message that is under way now will have arrived.
+    pub(super) fn busy_until_us(&self) -> u64 {
+        let links = self.links.iter();
+        links
+            .flat_map(|link| link.last_us)
+            .flatten()
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The links that are down, and since which epoch.
+    pub(super) fn down(&mut self) -> Vec<(usize, usize, u32)> {
+        let mut down = Vec::new();
+        for (a, b) in self.pairs() {
+            let link = self.link(a, b);
+            if !link.up {
+                down.push((a, b, link.epoch));
+            }
+        }
+        down
+    }
+
     /// Ends every partition; returns what was held back, in order.
     pub(super) fn heal(&mut self) -> Vec<Frame> {
         let mut held = Vec::new();

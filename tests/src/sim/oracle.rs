@@ -321,6 +321,14 @@ impl Oracle {
         self.rounds.heals();
     }
 
+    /// Heights decided since the faults healed; `None` while they have not.
+    #[must_use]
+    pub fn heights_since_healing(&self) -> Option<usize> {
+        self.rounds
+            .have_healed()
+            .then(|| self.rounds.of_heights().len())
+    }
+
     /// A member said that it keeps an envelope.
     pub fn sees_accepted(&mut self, id: EnvelopeId) {
         self.rounds.accepts(id);

@@ -11,6 +11,9 @@ use super::oracle::Violation;
 use super::trace::Sink;
 use super::world::World;
 
+/// Heights that must be decided after the faults have healed.
+const HEIGHTS_HEALED: usize = 5;
+
 /// What to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
@@ -162,7 +165,8 @@ fn live(world: &mut World, plan: Plan, every: (u64, u64)) -> Result<Report, Viol
     world.heal();
     let deadline = world.now_us() + plan.calm_us;
     until(world, deadline, |world| {
-        world.lowest() >= Height(plan.heights)
+        let since = world.oracle().heights_since_healing();
+        world.lowest() >= Height(plan.heights) && since >= Some(HEIGHTS_HEALED)
     })?;
     world.submit_every(None);
     until(world, deadline, World::is_settled)?;

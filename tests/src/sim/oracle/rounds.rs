@@ -41,6 +41,10 @@ impl Rounds {
         self.healed_at = Some(self.running());
     }
 
+    pub(super) const fn have_healed(&self) -> bool {
+        self.healed_at.is_some()
+    }
+
     pub(super) fn accepts(&mut self, id: EnvelopeId) {
         if self.healed_at.is_some() {
             let running = self.running();

@@ -30,7 +30,7 @@ impl World {
             member.place = Place::Byzantine(actor);
             return self.perform(n, effects);
         }
-        if member.disk.revive(lost) > 0 {
+        if member.disk.revive_without(lost) > 0 {
             self.tally.count(Kind::UnsyncedLost);
         }
         if let Some(after) = member.dies_in_start.take() {
