@@ -73,14 +73,11 @@ impl CommitCertificate {
             if !seen.insert(*id) && !mutant::is(Mutant::CertificateCountsTwice) {
                 return Err(CertificateError::Repeated(*id));
             }
-            let vote = Vote {
-                vote_type: VoteType::Precommit,
-                height: self.height,
-                round: self.round,
-                block_id: Some(self.block_id),
-                validator: *id,
-            };
-            votes.push((validator.key, *signature, vote.signing_digest(chain)));
+            votes.push((
+                validator.key,
+                *signature,
+                self.vote(*id).signing_digest(chain),
+            ));
         }
         let items: Vec<(PublicKey, Signature, &[u8])> = votes
             .iter()
@@ -91,6 +88,17 @@ impl CommitCertificate {
                 Err(CertificateError::Signature(self.signatures[bad].0))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What a validator in it signed.
+    pub(crate) const fn vote(&self, validator: KeyId) -> Vote {
+        Vote {
+            vote_type: VoteType::Precommit,
+            height: self.height,
+            round: self.round,
+            block_id: Some(self.block_id),
+            validator,
         }
     }
 }

@@ -78,8 +78,13 @@ pub enum Effect {
     Decide(CommitCertificate),
     /// A message was dropped.
     Reject(MessageError),
-    /// A validator contradicted itself.
+    /// A validator contradicted itself. Told once for each offence, and of a few per validator
+    /// and height.
     Evidence(Equivocation),
+    /// Our key signed a message of this height, or the next, that we know nothing of: what we
+    /// said was lost with our log, or something else signs with our key. Voting on could
+    /// contradict it; see [`crate::Consensus::set_voting`].
+    Forgotten(Height),
 }
 
 /// A timer of one height and round.

@@ -9,7 +9,9 @@
 mod effects;
 mod future;
 mod named;
+mod receive;
 mod replay;
+mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -19,18 +21,23 @@ use core::{Input as CoreInput, process};
 use jangbu_ledger::id::{BlockId, ChainId, Height, KeyId};
 use types::{Timeout, TimeoutKind, Validity, ValueOrigin, VoteExtensionPolicy};
 
+use crate::certificate::CommitCertificate;
 use crate::context::{self, Address, Context, Value};
 use crate::effect::{Effect, Fatal, Input, Signer, TimerId, TimerKind};
-use crate::message::{ConsensusMessage, MessageError};
+use crate::message::{ConsensusMessage, VoteType};
 use crate::mutant::{self, Mutant};
 use crate::record::Record;
 use crate::timeouts::Timeouts;
 use crate::validator_set::ValidatorSet;
 use future::Future;
 use named::Named;
+use watch::Watch;
 
 /// The core's queue for later heights is not used: this crate keeps its own, verified.
 const CORE_QUEUE: usize = 1;
+
+/// The address of who does not vote.
+const NOBODY: KeyId = KeyId([0; 16]);
 
 type State = core::State<Context>;
 
@@ -43,6 +50,7 @@ pub struct Consensus {
     future: Future,
     /// Of the running height.
     named: Named,
+    watch: Watch,
     stopped: bool,
 }
 
@@ -52,6 +60,12 @@ struct Host {
     timeouts: Timeouts,
     signer: Option<Box<dyn Signer + Send>>,
     address: Address,
+    /// Whether the core is told that we are a validator.
+    voting: bool,
+    /// Digests of what our key signed in the running height, as far as we know.
+    signed: BTreeSet<[u8; 32]>,
+    /// The last round of the running height whose time-out was hurried.
+    hurried: Option<u32>,
     /// The last height that is decided, here or elsewhere.
     decided: Height,
     running: bool,
@@ -79,18 +93,20 @@ impl Consensus {
         signer: Option<Box<dyn Signer + Send>>,
         decided: Height,
     ) -> Self {
-        // An observer's address is nobody's.
         let address = signer
             .as_ref()
-            .map_or(KeyId([0; 16]), |signer| signer.public_key().id());
+            .map_or(NOBODY, |signer| signer.public_key().id());
         Self {
             context: Context { chain_id },
             validators,
             host: Host {
                 chain_id,
                 timeouts,
+                voting: signer.is_some(),
                 signer,
                 address: Address(address),
+                signed: BTreeSet::new(),
+                hurried: None,
                 decided,
                 running: false,
                 round: 0,
@@ -105,6 +121,7 @@ impl Consensus {
             state: None,
             future: Future::default(),
             named: Named::default(),
+            watch: Watch::default(),
             stopped: false,
         }
     }
@@ -112,7 +129,30 @@ impl Consensus {
     /// The id of our consensus key, if we vote.
     #[must_use]
     pub fn own_address(&self) -> Option<KeyId> {
-        self.host.signer.as_ref().map(|_| self.host.address.0)
+        self.host.voting.then_some(self.host.address.0)
+    }
+
+    /// Ends voting, or takes it up again; without a signer there is none.
+    ///
+    /// The running height is dropped and nothing more is signed in it; returns its timers, which
+    /// mean nothing now. [`Input::StartHeight`] begins it anew: without a log if voting ended,
+    /// for there is nothing left to hold to. Voting must be taken up between heights only, and
+    /// at a height in which this key never signed anything.
+    pub fn set_voting(&mut self, voting: bool) -> Vec<TimerId> {
+        self.host.voting = voting && self.host.signer.is_some();
+        self.state = None;
+        self.advance(self.host.decided)
+    }
+
+    /// Whether our key signed this certificate and we know nothing of it, though we vote.
+    #[must_use]
+    pub fn has_forgotten(&self, certificate: &CommitCertificate) -> bool {
+        let own = self.host.address.0;
+        let signers = certificate.signatures.iter().filter(|(id, _)| *id == own);
+        self.host.voting
+            && signers
+                .map(|_| certificate.vote(own).signing_digest(&self.host.chain_id))
+                .any(|digest| !self.host.signed.contains(&digest))
     }
 
     /// What we said in the running height, in order, for a peer that reconnects.
@@ -150,12 +190,18 @@ impl Consensus {
             return Err(Fatal("agreement has stopped after an earlier error".into()));
         }
         let result = self.handle(input);
+        self.hurry();
         if let Err(fatal) = result {
             self.stopped = true;
             self.host.effects.clear();
             return Err(fatal);
         }
-        Ok(std::mem::take(&mut self.host.effects))
+        let mut effects = std::mem::take(&mut self.host.effects);
+        effects.retain(|effect| match effect {
+            Effect::Evidence(equivocation) => self.watch.is_news(equivocation),
+            _ => true,
+        });
+        Ok(effects)
     }
 
     fn handle(&mut self, input: Input) -> Result<(), Fatal> {
@@ -231,14 +277,20 @@ impl Consensus {
         self.host.rest();
         self.host.running = true;
         self.named = Named::default();
+        self.watch.forget_before(height);
         let records: Vec<Record> = log
             .iter()
             .map(|bytes| Record::decode(bytes))
             .collect::<Result<_, _>>()
             .map_err(|error| Fatal(format!("the log of height {height} is damaged: {error}")))?;
         if self.state.is_none() {
+            let address = if self.host.voting {
+                self.host.address
+            } else {
+                Address(NOBODY)
+            };
             let params = core::Params {
-                address: self.host.address,
+                address,
                 threshold_params: thresholds(),
                 value_payload: core::ValuePayload::ProposalAndParts,
                 enabled: true,
@@ -279,59 +331,29 @@ impl Consensus {
         Ok(())
     }
 
-    fn receive(&mut self, message: ConsensusMessage) -> Result<(), Fatal> {
-        let (got, next) = (message.height(), self.host.height());
-        let accepted = if got < next || got > next.next() {
-            Err(MessageError::Height {
-                got,
-                current: self.host.decided,
-            })
-        } else if got > next && mutant::is(Mutant::FutureUnverified) {
-            Ok(())
-        } else {
-            message.verify(&self.host.chain_id, &self.validators)
+    /// Once a quorum precommitted nil nothing can be decided in the round: waiting for more
+    /// precommits is of no use.
+    fn hurry(&mut self) {
+        let host = &mut self.host;
+        let id = TimerId {
+            height: host.height(),
+            round: host.round,
+            kind: TimerKind::Precommit,
         };
-        let running = self.is_running(got);
-        match accepted {
-            Ok(()) if running => return self.take_in(message),
-            Ok(()) => self.future.keep(message),
-            Err(error) => Err(error),
+        if !host.running || host.hurried == Some(id.round) || !host.timers.contains(&id) {
+            return;
         }
-        .unwrap_or_else(|error| self.host.effects.push(Effect::Reject(error)));
-        Ok(())
-    }
-
-    /// Feeds a verified message of the running height to the core.
-    fn take_in(&mut self, message: ConsensusMessage) -> Result<(), Fatal> {
-        let height = message.height();
-        if !self.is_running(height) {
-            return Ok(());
+        let own = host.current.iter().any(|message| {
+            matches!(message, ConsensusMessage::Vote(signed)
+                if signed.vote.vote_type == VoteType::Precommit
+                    && signed.vote.round == id.round
+                    && signed.vote.block_id.is_none())
+        });
+        let nil = self.named.nil_precommits(id.round, host.address.0) + usize::from(own);
+        if nil >= self.validators.quorum() {
+            host.hurried = Some(id.round);
+            host.effects.push(Effect::ScheduleTimer { id, after_ms: 0 });
         }
-        self.named.note(&message, self.host.round);
-        let proposed = match &message {
-            ConsensusMessage::Proposal(signed) => Some(signed.proposal.block_id),
-            _ => None,
-        };
-        self.feed(match message {
-            ConsensusMessage::Vote(vote) => CoreInput::Vote(context::core_vote(vote)),
-            ConsensusMessage::Proposal(proposal) => {
-                CoreInput::Proposal(context::core_proposal(proposal))
-            }
-            ConsensusMessage::Polka(certificate) => {
-                CoreInput::PolkaCertificate(context::core_polka(certificate))
-            }
-            ConsensusMessage::Round(certificate) => {
-                CoreInput::RoundCertificate(context::core_round_certificate(certificate))
-            }
-        })?;
-        if let Some(block_id) = proposed
-            && self.named.unknown().any(|id| id == block_id)
-        {
-            self.host
-                .effects
-                .push(Effect::NeedBlock { height, block_id });
-        }
-        Ok(())
     }
 
     fn feed(&mut self, input: CoreInput<Context>) -> Result<(), Fatal> {
@@ -365,7 +387,9 @@ impl Host {
         self.round = 0;
         self.dirty = false;
         self.asked = None;
+        self.hurried = None;
         self.current.clear();
+        self.signed.clear();
     }
 }
 

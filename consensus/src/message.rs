@@ -101,6 +101,30 @@ impl ConsensusMessage {
         }
     }
 
+    /// Every vote in it: its own, or those of a certificate.
+    pub(crate) fn votes(&self) -> Vec<SignedVote> {
+        match self {
+            Self::Vote(signed) => vec![signed.clone()],
+            Self::Proposal(_) => Vec::new(),
+            Self::Polka(certificate) => certificate
+                .signatures
+                .iter()
+                .map(|(validator, signature)| SignedVote {
+                    vote: certificate.vote(*validator),
+                    signature: *signature,
+                })
+                .collect(),
+            Self::Round(certificate) => certificate
+                .votes
+                .iter()
+                .map(|vote| SignedVote {
+                    vote: vote.vote(certificate.height, certificate.round),
+                    signature: vote.signature,
+                })
+                .collect(),
+        }
+    }
+
     /// Checks who says it and every signature in it.
     ///
     /// # Errors
@@ -132,13 +156,7 @@ impl ConsensusMessage {
             Self::Polka(certificate) => {
                 check_count(certificate.signatures.len())?;
                 for (validator, signature) in &certificate.signatures {
-                    let vote = Vote {
-                        vote_type: VoteType::Prevote,
-                        height: certificate.height,
-                        round: certificate.round,
-                        block_id: Some(certificate.block_id),
-                        validator: *validator,
-                    };
+                    let vote = certificate.vote(*validator);
                     verify(set, *validator, vote.signing_digest(chain), *signature)?;
                 }
                 Ok(())
@@ -156,6 +174,18 @@ impl ConsensusMessage {
                 }
                 Ok(())
             }
+        }
+    }
+}
+
+impl PolkaCertificate {
+    const fn vote(&self, validator: KeyId) -> Vote {
+        Vote {
+            vote_type: VoteType::Prevote,
+            height: self.height,
+            round: self.round,
+            block_id: Some(self.block_id),
+            validator,
         }
     }
 }

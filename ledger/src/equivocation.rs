@@ -89,6 +89,17 @@ pub enum EquivocationError {
     },
 }
 
+impl SaidTwice {
+    /// Votes of this type.
+    #[must_use]
+    pub const fn of(vote_type: VoteType) -> Self {
+        match vote_type {
+            VoteType::Prevote => Self::Prevote,
+            VoteType::Precommit => Self::Precommit,
+        }
+    }
+}
+
 impl Equivocation {
     /// Puts two votes in order.
     #[must_use]
@@ -112,10 +123,7 @@ impl Equivocation {
                 validator: first.vote.validator,
                 height: first.vote.height,
                 round: first.vote.round,
-                said_twice: match first.vote.vote_type {
-                    VoteType::Prevote => SaidTwice::Prevote,
-                    VoteType::Precommit => SaidTwice::Precommit,
-                },
+                said_twice: SaidTwice::of(first.vote.vote_type),
             },
             Self::Proposals { first, .. } => Offence {
                 validator: first.proposal.proposer,

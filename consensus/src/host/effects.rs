@@ -233,6 +233,7 @@ impl Host {
     }
 
     fn sign(&mut self, digest: &[u8; 32]) -> Signature {
+        self.signed.insert(*digest);
         let signed = match &self.signer {
             Some(signer) => signer.sign(digest).map_err(|error| error.to_string()),
             None => Err("a replica without a signer was asked to vote".to_owned()),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jangbu_ledger::id::{BlockId, KeyId};
 
-use crate::message::{ConsensusMessage, VoteType};
+use crate::message::{ConsensusMessage, Vote, VoteType};
 
 /// Proposals remembered per round: what the core keeps, two to prove an equivocation.
 const PROPOSALS_PER_ROUND_MAX: usize = 2;
@@ -20,6 +20,8 @@ pub(super) struct Named {
     proposals: BTreeMap<u32, Vec<BlockId>>,
     /// The first prevote of each validator in each round.
     prevotes: BTreeMap<(u32, KeyId), BlockId>,
+    /// Who precommitted nil in each round.
+    nil_precommits: BTreeSet<(u32, KeyId)>,
     /// Blocks of whose validity the core knows.
     known: BTreeSet<BlockId>,
 }
@@ -36,23 +38,35 @@ impl Named {
                     named.push(id);
                 }
             }
-            ConsensusMessage::Vote(signed) if signed.vote.round <= last => {
-                let vote = &signed.vote;
-                if let (VoteType::Prevote, Some(id)) = (vote.vote_type, vote.block_id) {
-                    self.prevote(vote.round, vote.validator, id);
+            ConsensusMessage::Proposal(_) => {}
+            ConsensusMessage::Vote(_) | ConsensusMessage::Polka(_) | ConsensusMessage::Round(_) => {
+                for signed in message.votes() {
+                    if signed.vote.round <= last {
+                        self.vote(&signed.vote);
+                    }
                 }
             }
-            ConsensusMessage::Polka(certificate) if certificate.round <= last => {
-                for (validator, _) in &certificate.signatures {
-                    self.prevote(certificate.round, *validator, certificate.block_id);
-                }
-            }
-            _ => {}
         }
     }
 
-    fn prevote(&mut self, round: u32, validator: KeyId, id: BlockId) {
-        self.prevotes.entry((round, validator)).or_insert(id);
+    fn vote(&mut self, vote: &Vote) {
+        let by = (vote.round, vote.validator);
+        match (vote.vote_type, vote.block_id) {
+            (VoteType::Prevote, Some(id)) => {
+                self.prevotes.entry(by).or_insert(id);
+            }
+            (VoteType::Precommit, None) => {
+                self.nil_precommits.insert(by);
+            }
+            (VoteType::Prevote, None) | (VoteType::Precommit, Some(_)) => {}
+        }
+    }
+
+    /// How many validators but this one precommitted nil in this round.
+    pub(super) fn nil_precommits(&self, round: u32, except: KeyId) -> usize {
+        let of_round = (round, KeyId([0; 16]))..=(round, KeyId([u8::MAX; 16]));
+        let voters = self.nil_precommits.range(of_round);
+        voters.filter(|(_, validator)| *validator != except).count()
     }
 
     /// The core now knows whether this block is valid.

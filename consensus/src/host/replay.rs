@@ -6,7 +6,8 @@ use jangbu_ledger::id::Height;
 
 use super::Consensus;
 use crate::context::{self, Context, Value};
-use crate::effect::Fatal;
+use crate::effect::{Effect, Fatal};
+use crate::message::ConsensusMessage;
 use crate::mutant::{self, Mutant};
 use crate::record::Record;
 
@@ -59,13 +60,33 @@ impl Consensus {
         }
     }
 
+    /// What our key signed before the crash, we know of.
+    fn note_own(&mut self, message: &ConsensusMessage) {
+        let own = self.host.address.0;
+        let chain = &self.host.chain_id;
+        let digest = match message {
+            ConsensusMessage::Vote(signed) if signed.vote.validator == own => {
+                signed.vote.signing_digest(chain)
+            }
+            ConsensusMessage::Proposal(signed) if signed.proposal.proposer == own => {
+                signed.proposal.signing_digest(chain)
+            }
+            _ => return,
+        };
+        self.host.signed.insert(digest);
+    }
+
     fn note_record(&mut self, record: &Record) {
         if let Record::Value { block_id, .. } = record {
             self.named.is_known(*block_id);
         }
         if let Some(message) = record.message() {
+            self.note_own(&message);
             // The core took it in then, so it was not too far ahead.
             self.named.note(&message, u32::MAX);
+            let found = self.watch.note(&message, u32::MAX);
+            let effects = &mut self.host.effects;
+            effects.extend(found.into_iter().map(Effect::Evidence));
         }
     }
 }
