@@ -31,6 +31,7 @@ pub struct MemoryStore {
     nodes: BTreeMap<Vec<u8>, Vec<u8>>,
     log: Vec<Vec<u8>>,
     finals: BTreeMap<Height, FinalCheckpoint>,
+    following: bool,
 }
 
 impl MemoryStore {
@@ -120,6 +121,10 @@ impl Store for MemoryStore {
             .map(|(_, checkpoint)| checkpoint.clone()))
     }
 
+    fn is_following(&self) -> Result<bool, StoreError> {
+        Ok(self.following)
+    }
+
     fn append(&mut self, batch: &Append) -> Result<(), StoreError> {
         self.log.extend(batch.log.iter().cloned());
         self.proposed
@@ -156,6 +161,11 @@ impl Store for MemoryStore {
         self.nodes.extend(commit.state_nodes.iter().cloned());
         self.log.clear();
         self.proposed.clear();
+        Ok(())
+    }
+
+    fn set_following(&mut self, following: bool) -> Result<(), StoreError> {
+        self.following = following;
         Ok(())
     }
 

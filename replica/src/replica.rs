@@ -14,20 +14,24 @@
 //! - a fatal error ends it: every later step refuses.
 
 mod agreement;
+mod allowance;
 mod block_size;
 mod bodies;
+mod conduct;
 mod intake;
+mod links;
 mod peers;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use jangbu_consensus::{self as consensus, Consensus, Timeouts};
+use jangbu_consensus::{self as consensus, Consensus, Equivocation, Timeouts};
 use jangbu_ledger::codec;
 use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::founding::GenesisBlock;
-use jangbu_ledger::id::{BlockId, EnvelopeId, Height, TimeMs};
+use jangbu_ledger::id::{BlockId, EnvelopeId, Height, KeyId, TimeMs};
 
 use crate::candidate::{Candidate, genesis_commit};
 use crate::catchup::{Ask, CatchUp};
@@ -36,9 +40,13 @@ use crate::cosign::Cosigner;
 use crate::message::{Class, Message};
 use crate::pool::{AdmissionError, Pool, PoolLimits};
 use crate::store::{Append, FinalCheckpoint, Store, StoreError, Tip};
+use allowance::Allowances;
 use block_size::BlockSize;
 use bodies::{Needed, PendingBody};
+use conduct::Conduct;
 use intake::Intake;
+use links::Links;
+use standing::Standing;
 
 /// A link to another member, numbered by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,8 +107,26 @@ pub enum Effect {
     Final(Height),
     /// A member sent what no correct replica sends.
     Misbehaved(PeerId, String),
+    /// It did so too often: close the link, and take no new one for so many milliseconds.
+    CutOff(PeerId, u64),
     /// Executing this envelope panicked, for this reason: it is taken no more.
     Quarantined(EnvelopeId, String),
+    /// A validator contradicted itself. After a restart it may be told of again.
+    Evidence(Box<Equivocation>),
+    /// This replica votes no more, for this reason, until a height is final that began now.
+    Following(String),
+    /// It votes again, from this height on.
+    Voting(Height),
+}
+
+impl Effect {
+    /// Bytes of the message that it sends, if it sends one.
+    fn bytes_sent(&self) -> usize {
+        match self {
+            Self::Send(_, _, bytes) | Self::Broadcast(_, bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// What became of a submission at once.
@@ -145,6 +171,12 @@ pub struct Config {
     pub genesis: GenesisBlock,
     /// Signs votes; `None` for an observer.
     pub signer: Option<Box<dyn consensus::Signer + Send>>,
+    /// Whether what it signed may have been lost: restored from a backup, or its log is gone.
+    /// It then follows without voting until a height is final that began after its return, also
+    /// through later restarts without this.
+    pub restored: bool,
+    /// Which validators' consensus keys are behind which links.
+    pub peers: BTreeMap<PeerId, KeyId>,
     /// Cosigns checkpoints: position among the validators, witness key.
     pub witness: Option<(u8, SigningKey)>,
     /// Round time-outs.
@@ -190,6 +222,12 @@ pub struct Replica<S> {
     /// Whether `append` must be on disk before this step's effects are performed.
     sync_due: bool,
     block_size: BlockSize,
+    standing: Standing,
+    links: Links,
+    allowances: Allowances,
+    conduct: Conduct,
+    /// Whether our own forgotten signature was met in this step.
+    forgotten: bool,
     /// When the running height was started.
     started_at: TimeMs,
     committed_at: TimeMs,
@@ -231,13 +269,20 @@ impl<S: Store> Replica<S> {
                 commit.tip
             }
         };
-        let consensus = Consensus::new(
+        if config.restored && config.signer.is_some() {
+            store.set_following(true)?;
+        }
+        let following = config.signer.is_some() && store.is_following()?;
+        let mut consensus = Consensus::new(
             config.chain.chain_id,
             config.chain.validator_set.clone(),
             config.timeouts,
             config.signer,
             tip.height,
         );
+        if following {
+            consensus.set_voting(false);
+        }
         let mut replica = Self {
             cosigner: Cosigner::new(config.witness),
             chain: config.chain,
@@ -255,6 +300,11 @@ impl<S: Store> Replica<S> {
             append: Append::default(),
             sync_due: false,
             block_size: BlockSize::default(),
+            standing: Standing::new(following),
+            links: Links::new(config.peers, now),
+            allowances: Allowances::default(),
+            conduct: Conduct::default(),
+            forgotten: false,
             started_at: now,
             committed_at: TimeMs(0),
             now,
@@ -267,6 +317,10 @@ impl<S: Store> Replica<S> {
             stopped: false,
         };
         replica.committed_at = now;
+        if following {
+            let reason = "what this validator signed may be lost".to_owned();
+            replica.effects.push(Effect::Following(reason));
+        }
         replica.cosign()?;
         replica.set_timer(TimerId::Tick, TICK_MS);
         replica.resume()?;
@@ -321,13 +375,17 @@ impl<S: Store> Replica<S> {
         };
         match input {
             Input::Submit(submissions) => self.submit(submissions)?,
-            Input::Connected(peer) => self.greet(peer),
-            Input::Disconnected(peer) => self.catch_up.forget(peer),
+            Input::Connected(peer) => {
+                self.links.connected(peer);
+                self.greet(peer);
+            }
+            Input::Disconnected(peer) => {
+                self.links.disconnected(peer, self.now);
+                self.catch_up.forget(peer);
+            }
             Input::Received(peer, bytes) => match Message::decode(&bytes) {
                 Ok(message) => self.receive(peer, message)?,
-                Err(error) => self
-                    .effects
-                    .push(Effect::Misbehaved(peer, error.to_string())),
+                Err(error) => self.accuse(peer, error.to_string()),
             },
             Input::Timer(TimerId::Consensus(id)) => {
                 self.drive(consensus::Input::Timeout(id))?;

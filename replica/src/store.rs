@@ -144,10 +144,16 @@ pub trait Store: StateReader + StateNodes {
     /// The last final checkpoint.
     fn last_final_checkpoint(&self) -> Result<Option<FinalCheckpoint>, StoreError>;
 
+    /// Whether this copy follows without voting: see [`Store::set_following`].
+    fn is_following(&self) -> Result<bool, StoreError>;
+
     /// Writes and syncs.
     fn append(&mut self, batch: &Append) -> Result<(), StoreError>;
     /// Writes a block atomically, syncs, drops the height's log and proposed blocks.
     fn commit(&mut self, commit: &Commit) -> Result<(), StoreError>;
+    /// Keeps whether this copy, whose memory of what it signed was lost, follows without voting;
+    /// syncs.
+    fn set_following(&mut self, following: bool) -> Result<(), StoreError>;
     /// Keeps a final checkpoint. Need not be synced: it can be gathered again.
     fn put_final(&mut self, checkpoint: &FinalCheckpoint) -> Result<(), StoreError>;
 }

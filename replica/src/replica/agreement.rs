@@ -77,7 +77,7 @@ impl<S: Store> Replica<S> {
         self.start_height(Vec::new())
     }
 
-    fn start_height(&mut self, log: Vec<Vec<u8>>) -> Result<(), Fatal> {
+    pub(super) fn start_height(&mut self, log: Vec<Vec<u8>>) -> Result<(), Fatal> {
         self.running = true;
         self.started_at = self.now;
         self.drive(consensus::Input::StartHeight { log })
@@ -100,6 +100,9 @@ impl<S: Store> Replica<S> {
                 self.perform(effect, &mut inputs)?;
             }
         }
+        if std::mem::take(&mut self.forgotten) {
+            self.follow("our key signed a message of this height that is not in our log")?;
+        }
         Ok(())
     }
 
@@ -111,7 +114,8 @@ impl<S: Store> Replica<S> {
         match effect {
             consensus::Effect::Persist(height, record) => {
                 // What a decided height still wants to log is in the ledger already.
-                if height > self.tip.height {
+                // A follower says nothing that its log would have to protect.
+                if height > self.tip.height && self.is_voting() {
                     self.append.log.push(record);
                 }
             }
@@ -129,6 +133,7 @@ impl<S: Store> Replica<S> {
                 }
             }
             consensus::Effect::ScheduleTimer { id, after_ms } => {
+                let after_ms = self.wait_of(id, after_ms);
                 self.set_timer(TimerId::Consensus(id), after_ms);
             }
             consensus::Effect::CancelTimer(id) => {
@@ -140,8 +145,9 @@ impl<S: Store> Replica<S> {
                 tracing::debug!(%reason, "a message was rejected");
             }
             consensus::Effect::Evidence(evidence) => {
-                tracing::warn!(?evidence, "a validator contradicted itself");
+                self.effects.push(Effect::Evidence(Box::new(evidence)));
             }
+            consensus::Effect::Forgotten(_) => self.forgotten = true,
         }
         Ok(())
     }
@@ -290,6 +296,7 @@ impl<S: Store> Replica<S> {
             .retain(|pending| pending.block().header.height > tip);
         let envelopes = candidate.block.envelopes;
         self.effects.push(Effect::Committed(tip, envelopes));
+        self.take_up_voting()?;
         self.cosign()
     }
 

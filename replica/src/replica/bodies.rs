@@ -19,7 +19,7 @@ use jangbu_consensus::mutant::{self, Mutant};
 use jangbu_ledger::block::Block;
 use jangbu_ledger::id::{BlockId, EnvelopeId, TimeMs};
 
-use super::{Effect, Fatal, PeerId, Replica, TimerId};
+use super::{Fatal, PeerId, Replica, TimerId};
 use crate::candidate::{self, CandidateError};
 use crate::message::{FETCH_MAX, Message};
 use crate::pool::Verified;
@@ -129,7 +129,7 @@ impl<S: Store> Replica<S> {
         let bound = block.header.envelopes_root == Block::envelopes_root(&block.envelopes);
         if !bound && !mutant::is(Mutant::BodyUnbound) {
             let reason = "a body with other envelopes than its header says".to_owned();
-            self.effects.push(Effect::Misbehaved(from, reason));
+            self.accuse(from, reason);
             return;
         }
         let id = block.header.id();
@@ -234,7 +234,7 @@ impl<S: Store> Replica<S> {
                 return Ok(Judged::After(self.ask_for_envelopes(pending)));
             }
             Gathered::Invalid(reason) => {
-                self.accuse(pending, &reason);
+                self.accuse_of(pending, &reason);
                 return Ok(Judged::Valid(false));
             }
         };
@@ -248,7 +248,7 @@ impl<S: Store> Replica<S> {
                 Ok(Judged::Valid(true))
             }
             Err(CandidateError::Invalid(reason)) => {
-                self.accuse(pending, &reason.to_string());
+                self.accuse_of(pending, &reason.to_string());
                 Ok(Judged::Valid(false))
             }
             // No fault of the sender's, who may be able to execute it.
@@ -260,9 +260,9 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    fn accuse(&mut self, pending: &PendingBody, reason: &str) {
+    fn accuse_of(&mut self, pending: &PendingBody, reason: &str) {
         let reason = format!("block {} is invalid: {reason}", pending.id);
-        self.effects.push(Effect::Misbehaved(pending.from, reason));
+        self.accuse(pending.from, reason);
     }
 
     /// Returns how long to wait for the answer.

@@ -187,8 +187,7 @@ impl<S: Store> Replica<S> {
     fn refuse(&mut self, peer: PeerId, error: &AdmissionError) {
         match error {
             AdmissionError::Envelope(_) | AdmissionError::Signature => {
-                self.effects
-                    .push(Effect::Misbehaved(peer, error.to_string()));
+                self.accuse(peer, error.to_string());
             }
             // Expired on the way, or its key was revoked meanwhile: nobody's fault.
             _ => {}

@@ -6,6 +6,7 @@ use jangbu_ledger::block::Block;
 use jangbu_ledger::envelope::Envelope;
 use jangbu_ledger::id::{EnvelopeId, Height};
 
+use super::allowance::Verdict;
 use super::{Effect, Fatal, PeerId, Replica, TimerId};
 use crate::candidate::{self, CandidateError};
 use crate::catchup::{ANSWER_BLOCKS_MAX, ANSWER_BYTES_MAX};
@@ -29,25 +30,19 @@ impl<S: Store> Replica<S> {
                 Ok(())
             }
             Message::Envelopes(envelopes) => self.receive_envelopes(peer, envelopes),
-            Message::Fetch(ids) => self.answer_fetch(peer, ids),
-            Message::FetchBody(id) => {
-                if let Some(body) = self.body(&id) {
-                    self.send(peer, &body);
-                }
-                Ok(())
-            }
-            Message::Repeat(height) => {
-                if height == self.tip.height.next() {
-                    self.resend_to(peer);
-                }
-                Ok(())
-            }
+            Message::Fetch(_)
+            | Message::FetchBody(_)
+            | Message::Repeat(_)
+            | Message::FetchBlocks(_) => self.answer(peer, message),
             Message::Tip {
                 height,
                 cosignature,
             } => {
                 if height > self.tip.height {
                     self.catch_up.heard(peer, height);
+                }
+                if self.links.is_validator(peer) {
+                    self.standing.heard(peer, height);
                 }
                 match cosignature {
                     Some(cosignature) => self.receive(peer, Message::Cosignature(cosignature)),
@@ -58,9 +53,40 @@ impl<S: Store> Replica<S> {
                 let complete = self.cosigner.add(&self.chain, self.tip.height, cosignature);
                 self.finalise(complete)
             }
-            Message::FetchBlocks(from) => self.answer_blocks(peer, from),
             Message::Blocks(blocks) => self.receive_blocks(peer, blocks),
         }
+    }
+
+    /// Answers a request, if the member may still ask.
+    fn answer(&mut self, peer: PeerId, request: Message) -> Result<(), Fatal> {
+        let items = match &request {
+            Message::Fetch(ids) => ids.len(),
+            _ => 1,
+        };
+        match self.allowances.asks(peer, items, self.now) {
+            Verdict::Answer => {}
+            Verdict::Drop => return Ok(()),
+            Verdict::DropAndName => {
+                let reason = "it asks for more than a correct member needs".to_owned();
+                self.accuse(peer, reason);
+                return Ok(());
+            }
+        }
+        let before = self.effects.len();
+        match request {
+            Message::Fetch(ids) => self.answer_fetch(peer, ids)?,
+            Message::FetchBlocks(from) => self.answer_blocks(peer, from)?,
+            Message::FetchBody(id) => {
+                if let Some(body) = self.body(&id) {
+                    self.send(peer, &body);
+                }
+            }
+            Message::Repeat(height) if height == self.tip.height.next() => self.resend_to(peer),
+            _ => {}
+        }
+        let sent = self.effects.iter().skip(before).map(Effect::bytes_sent);
+        self.allowances.was_sent(peer, sent.sum());
+        Ok(())
     }
 
     fn answer_fetch(&mut self, peer: PeerId, ids: Vec<EnvelopeId>) -> Result<(), Fatal> {
@@ -127,7 +153,7 @@ impl<S: Store> Replica<S> {
             }
             if let Err(reason) = self.apply(stored, envelopes)? {
                 self.catch_up.forget(peer);
-                self.effects.push(Effect::Misbehaved(peer, reason));
+                self.accuse(peer, reason);
                 return Ok(());
             }
         }
@@ -159,6 +185,9 @@ impl<S: Store> Replica<S> {
         }
         if let Err(error) = certificate.verify(&self.chain.chain_id, &self.chain.validator_set) {
             return Ok(Err(error.to_string()));
+        }
+        if self.consensus.has_forgotten(&certificate) {
+            self.follow("our key signed a block that is not in our log")?;
         }
         // From here on the header is certified, and whatever it binds.
         if let Some(candidate) = self.candidates.remove(&id) {

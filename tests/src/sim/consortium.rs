@@ -1,5 +1,7 @@
 //! A consortium to simulate: its keys, its genesis, what each of its replicas is told.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::{Signer as _, SigningKey};
 use jangbu_consensus::{Signer, SignerError, Timeouts, ValidatorSet};
 use jangbu_ledger::codec;
@@ -16,7 +18,7 @@ use jangbu_ledger::state_tree::StateKey;
 use jangbu_ledger::statement::{Granularity, Kind, Statement, Stream};
 use jangbu_replica::chain::Chain;
 use jangbu_replica::pool::PoolLimits;
-use jangbu_replica::replica::Config;
+use jangbu_replica::replica::{Config, PeerId};
 
 use super::conduct::Validators;
 
@@ -131,6 +133,13 @@ impl Consortium {
         self.chain.validators.0.get(n).map(|v| v.consensus.id())
     }
 
+    fn peers_of(&self, n: usize) -> BTreeMap<PeerId, KeyId> {
+        let others = (0..self.size()).filter(|other| *other != n);
+        others
+            .filter_map(|other| Some((PeerId(u16::try_from(other).ok()?), self.key_id(other)?)))
+            .collect()
+    }
+
     /// What the replica of validator `n` is told at its start.
     ///
     /// # Panics
@@ -143,6 +152,8 @@ impl Consortium {
             chain: self.chain.clone(),
             genesis: self.genesis.clone(),
             signer: Some(Box::new(Key(key(seed)))),
+            restored: false,
+            peers: self.peers_of(n),
             witness: Some((u8::try_from(n).expect("at most 22"), key(seed + WITNESS))),
             timeouts: Timeouts {
                 propose_ms: 500,

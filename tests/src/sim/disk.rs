@@ -353,12 +353,20 @@ impl Store for Disk {
         Ok(last.map(|(_, checkpoint)| checkpoint.clone()))
     }
 
+    fn is_following(&self) -> Result<bool, StoreError> {
+        self.contents().is_following()
+    }
+
     fn append(&mut self, batch: &Append) -> Result<(), StoreError> {
         self.write(|store| store.append(batch))
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
         self.write(|store| store.commit(commit))
+    }
+
+    fn set_following(&mut self, following: bool) -> Result<(), StoreError> {
+        self.write(|store| store.set_following(following))
     }
 
     fn put_final(&mut self, checkpoint: &FinalCheckpoint) -> Result<(), StoreError> {

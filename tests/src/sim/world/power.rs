@@ -53,6 +53,8 @@ impl World {
             let lives = self.dice.below(60_000);
             self.schedule.after(lives, Event::StormStrikes(n));
         }
+        // Its operator knows that it may have forgotten what it signed.
+        config.restored = member.distrusted;
         member.signer.soothe();
         let mood = member.signer.clone();
         config.signer = config

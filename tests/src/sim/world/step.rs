@@ -76,7 +76,12 @@ impl World {
                 {
                     return Err(Violation(format!("member {n} waits {after_ms} ms: {id:?}")));
                 }
-                Effect::Answer(..) | Effect::Final(_) | Effect::Misbehaved(..)
+                Effect::Answer(..)
+                | Effect::Final(_)
+                | Effect::Misbehaved(..)
+                | Effect::CutOff(..)
+                | Effect::Evidence(_)
+                | Effect::Following(_)
                     if self.members[n].is_byzantine => {}
                 Effect::Send(to, class, bytes) => {
                     self.listen(n, class, &bytes)?;
@@ -111,7 +116,25 @@ impl World {
                     self.schedule.after(delay, Event::Submit(token.0));
                 }
                 Effect::Quarantined(..) => self.tally.count(Kind::Poison),
-                Effect::Committed(..) => {}
+                Effect::Committed(..) | Effect::Voting(_) => {}
+                Effect::Evidence(equivocation) => {
+                    let offence = equivocation.offence();
+                    let is_offender = |m: &usize| {
+                        self.consortium.key_id(*m) == Some(offence.validator)
+                            && self.members[*m].is_byzantine
+                    };
+                    if !(0..self.members.len()).any(|m| is_offender(&m)) {
+                        return Err(Violation(format!(
+                            "member {n} has evidence against a correct validator: {offence:?}"
+                        )));
+                    }
+                }
+                Effect::Following(_) if self.members[n].distrusted => {}
+                Effect::Following(reason) => {
+                    return Err(Violation(format!(
+                        "member {n} stopped voting without a cause: {reason}"
+                    )));
+                }
                 Effect::Final(height) => {
                     if let Ok(Some(checkpoint)) = self.members[n].disk.final_checkpoint(height) {
                         self.oracle.sees_final(n, &checkpoint)?;
@@ -125,7 +148,11 @@ impl World {
                         }
                     }
                 }
-                Effect::Misbehaved(who, _) if self.members[usize::from(who.0)].is_byzantine => {}
+                Effect::Misbehaved(who, _) | Effect::CutOff(who, _)
+                    if self.members[usize::from(who.0)].is_byzantine => {}
+                Effect::CutOff(who, _) => {
+                    return Err(Violation(format!("member {n} cut off member {}", who.0)));
+                }
                 Effect::Misbehaved(who, reason) => {
                     return Err(Violation(format!(
                         "member {n} accuses member {}, which is correct: {reason}",

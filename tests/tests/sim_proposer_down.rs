@@ -1,0 +1,40 @@
+//! A proposer that is known to be down is not waited for.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use jangbu_tests::sim::Calm;
+
+/// Virtual milliseconds that 40 blocks take, one after the other, with this member down.
+fn forty_blocks(down: Option<usize>) -> u64 {
+    let mut calm = Calm::all_up(4);
+    if let Some(n) = down {
+        calm.stop(n);
+    }
+    calm.live_for(3_000);
+    let mut took = 0;
+    for number in 0..40 {
+        let before = calm.height(0);
+        calm.submit(0, number);
+        while calm.height(0) == before {
+            calm.live_for(10);
+            took += 10;
+            assert!(took < 60_000, "it stands still");
+        }
+        calm.live_for(60);
+    }
+    took
+}
+
+#[test]
+fn a_quarter_of_the_heights_without_their_proposer_costs_a_moment_each() {
+    let all_up = forty_blocks(None);
+    let one_down = forty_blocks(Some(2));
+    println!("40 blocks took {all_up} ms of time-outs with all up, {one_down} ms with one down");
+    // Ten of the forty heights begin with the proposer that is down. A full time-out of 500 ms
+    // and one of 200 ms for precommits would make these 7,000 ms.
+    let each = one_down.saturating_sub(all_up) / 10;
+    assert!(
+        each <= 80,
+        "{each} ms for each height that it would propose"
+    );
+}
