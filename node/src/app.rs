@@ -32,6 +32,7 @@ use crate::config::{Config, ConfigError};
 use crate::consortium::{Founded, FoundingError};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::driver::{Driver, Surroundings, now};
+use crate::evidence::EvidenceFiles;
 use crate::health::Health;
 use crate::inbox::Inbox;
 use crate::links::Links;
@@ -141,12 +142,16 @@ pub fn init(config: &Config) -> Result<(), AppError> {
     found(&mut store, genesis).map_err(|source| store_error(config, source))
 }
 
-/// Commits the genesis block to an empty store; checks that a store which is not has it.
+/// Commits the genesis block to an empty store; checks that a store which is not has it. To
+/// found a ledger is to say that this validator never voted on it before.
 fn found(store: &mut RocksStore, genesis: GenesisBlock) -> Result<(), StoreError> {
     if store.tip()?.is_none() {
         let commit =
             genesis_commit(genesis).map_err(|error| StoreError::Failed(error.to_string()))?;
         return store.commit(&commit);
+    }
+    if store.tip()?.is_some_and(|tip| tip.height == Height(0)) && store.is_following()? {
+        store.set_following(false)?;
     }
     let first = store.block(Height(0))?;
     if first.is_some_and(|first| first.block.header == genesis.block.header) {
@@ -161,12 +166,13 @@ fn found(store: &mut RocksStore, genesis: GenesisBlock) -> Result<(), StoreError
 /// Threads for what blocks beside reads of the database: name look-ups of the mesh.
 const OTHER_BLOCKING_THREADS: usize = 4;
 
-/// Runs a node until it is told to stop.
+/// Runs a node until it is told to stop. One that is `restored`, from a backup or without its
+/// database, follows without voting at first.
 ///
 /// # Errors
 ///
 /// [`AppError`] if it cannot start, or had to stop by itself.
-pub fn run(config: &Config) -> Result<(), AppError> {
+pub fn run(config: &Config, restored: bool) -> Result<(), AppError> {
     descriptors::allow_enough()?;
     let founded = Founded::load(&config.genesis, &config.member)?;
     let keys = parts::unlock(config, &founded)?;
@@ -174,7 +180,7 @@ pub fn run(config: &Config) -> Result<(), AppError> {
         .enable_all()
         .max_blocking_threads(api::reads_max() + OTHER_BLOCKING_THREADS)
         .build()?;
-    let outcome = runtime.block_on(run_until_told(config, founded, keys));
+    let outcome = runtime.block_on(run_until_told(config, founded, keys, restored));
     runtime.shutdown_timeout(DRAIN);
     outcome
 }
@@ -190,10 +196,15 @@ struct Running {
     replica_ended: oneshot::Receiver<Result<(), Fatal>>,
 }
 
-async fn run_until_told(config: &Config, founded: Founded, keys: Keys) -> Result<(), AppError> {
+async fn run_until_told(
+    config: &Config,
+    founded: Founded,
+    keys: Keys,
+    restored: bool,
+) -> Result<(), AppError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut running = start(config, founded, keys).await?;
+    let mut running = start(config, founded, keys, restored).await?;
     tracing::info!(
         api = %running.api_address,
         peers = ?running.mesh.listen_addresses(),
@@ -206,8 +217,25 @@ async fn run_until_told(config: &Config, founded: Founded, keys: Keys) -> Result
     }
 }
 
-async fn start(config: &Config, founded: Founded, keys: Keys) -> Result<Running, AppError> {
+async fn start(
+    config: &Config,
+    founded: Founded,
+    keys: Keys,
+    restored: bool,
+) -> Result<Running, AppError> {
     let store = open_store(config, &founded)?;
+    let gone = store
+        .tip()
+        .map_err(|source| store_error(config, source))?
+        .is_none();
+    if gone {
+        tracing::warn!(
+            data_dir = %shown(&config.data_dir),
+            "there is no database: if this node voted before, what it signed is lost with it, so \
+             it follows without voting at first; if it never ran before, stop it, run \
+             `jangbu-node init` and start it again"
+        );
+    }
     let reader = store.reader();
     let listener = TcpListener::bind(config.api_listen)
         .await
@@ -230,7 +258,7 @@ async fn start(config: &Config, founded: Founded, keys: Keys) -> Result<Running,
     );
 
     let notary = Notary::new(reader.clone(), &founded.consortium, keys.log.clone());
-    let replica_config = parts::replica_config(&founded, &keys)?;
+    let replica_config = parts::replica_config(&founded, &keys, restored || gone)?;
     drop(keys);
     let (replica, first) =
         Replica::new(replica_config, store, now()).map_err(|fatal| fatal_error(config, fatal))?;
@@ -259,6 +287,8 @@ async fn start(config: &Config, founded: Founded, keys: Keys) -> Result<Running,
             metrics: Arc::clone(&metrics),
             mesh: mesh.clone(),
             peers,
+            evidence: EvidenceFiles::under(&config.data_dir, founded.chain.chain_id),
+            validators: founded.validator_names(),
         },
     );
     let (ended, replica_ended) = oneshot::channel();

@@ -1,5 +1,6 @@
 //! What the founding document says, as the node's parts need it.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use jangbu_consensus::{Timeouts, ValidatorSet};
 use jangbu_genesis::document::{Content, GENESIS_BYTES_MAX, Member, Parameters, ValidatorKeys};
 use jangbu_genesis::{Genesis, GenesisError, TrustAnchor};
 use jangbu_ledger::checkpoint::Witness;
-use jangbu_ledger::id::{ChainId, Digest, MemberId};
+use jangbu_ledger::id::{ChainId, Digest, KeyId, MemberId};
 use jangbu_ledger::identifier::Prefix;
 use jangbu_ledger::note::KeyName;
 use jangbu_ledger::signature::PublicKey;
@@ -190,6 +191,18 @@ impl Founded {
             .iter()
             .filter(|member| member.name != self.consortium.own_name)
             .filter_map(|member| Some((member.name.as_str(), member.validator.as_ref()?)))
+    }
+
+    /// The operators' names by the ids of their consensus keys.
+    #[must_use]
+    pub fn validator_names(&self) -> BTreeMap<KeyId, String> {
+        let members = self.content.members.iter();
+        members
+            .filter_map(|member| {
+                let keys = member.validator.as_ref()?;
+                Some((keys.consensus.id(), member.name.clone()))
+            })
+            .collect()
     }
 
     /// This node's position among the validators.

@@ -11,13 +11,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use jangbu_ledger::id::{Height, TimeMs};
+use jangbu_ledger::equivocation::Equivocation;
+use jangbu_ledger::id::{Height, KeyId, TimeMs};
 use jangbu_replica::message;
 use jangbu_replica::pool::AdmissionError;
 use jangbu_replica::replica::{Admission, Effect, Fatal, Input, PeerId, Replica, TimerId, Token};
 use jangbu_replica::store::Store;
 use tokio::sync::oneshot;
 
+use crate::evidence::{EvidenceFiles, Kept};
 use crate::health::Health;
 use crate::inbox::{Inbox, PeerEvent, Submission};
 use crate::mesh::{self, MeshHandle, SendOutcome};
@@ -44,6 +46,10 @@ pub struct Surroundings {
     pub mesh: MeshHandle,
     /// The members' names on the mesh, by [`PeerId`].
     pub peers: Vec<mesh::PeerId>,
+    /// Where evidence against validators is kept.
+    pub evidence: EvidenceFiles,
+    /// Whose consensus keys are whose.
+    pub validators: BTreeMap<KeyId, String>,
 }
 
 /// A replica with its clock, timers and links.
@@ -158,6 +164,18 @@ impl<S: Store> Driver<S> {
             }
             Effect::Final(height) => self.finalised(height)?,
             Effect::Misbehaved(peer, reason) => self.complain(peer, &reason),
+            Effect::CutOff(peer, for_ms) => self.cut_off(peer, Duration::from_millis(for_ms)),
+            Effect::Evidence(equivocation) => self.keep_evidence(*equivocation),
+            Effect::Following(reason) => tracing::warn!(
+                reason,
+                "this node follows without voting, until a height is final that began after now"
+            ),
+            Effect::Voting(height) => {
+                tracing::info!(
+                    height = height.0,
+                    "this node votes again, from this height on"
+                );
+            }
             Effect::Quarantined(envelope, reason) => {
                 around.metrics.quarantined.increment();
                 tracing::error!(
@@ -200,6 +218,56 @@ impl<S: Store> Driver<S> {
             self.complained = Some(Instant::now());
             let member = self.around.health.peer_name(peer);
             tracing::warn!(%member, reason, "a member sent what no correct node sends");
+        }
+    }
+
+    fn cut_off(&self, peer: PeerId, how_long: Duration) {
+        self.around.metrics.cut_off.increment();
+        let member = self.around.health.peer_name(peer);
+        tracing::warn!(%member, ?how_long, "a member that keeps misbehaving is cut off");
+        if let Some(id) = self.around.peers.get(usize::from(peer.0)) {
+            self.around.mesh.disconnect(*id, how_long);
+        }
+    }
+
+    /// Evidence that cannot be kept is still told of; nothing else depends on it.
+    fn keep_evidence(&self, equivocation: Equivocation) {
+        let around = &self.around;
+        let offence = equivocation.offence();
+        let member = around
+            .validators
+            .get(&offence.validator)
+            .map_or("unknown", String::as_str);
+        let (height, round) = (offence.height.0, offence.round);
+        match around.evidence.keep(equivocation) {
+            Ok(Kept::Known) => {}
+            Ok(Kept::New(file)) => {
+                around.metrics.equivocations.increment();
+                tracing::warn!(
+                    %member,
+                    height,
+                    round,
+                    said_twice = ?offence.said_twice,
+                    file = %file.display(),
+                    "a validator contradicted itself; the file proves it to anyone, see \
+                     `jangbu verify` and `jangbu evidence record`"
+                );
+            }
+            Ok(Kept::TooMany) => {
+                around.metrics.equivocations.increment();
+                tracing::warn!(
+                    %member, height, round,
+                    "a validator contradicted itself; there are too many files of evidence \
+                     already, so it is not kept: move some away"
+                );
+            }
+            Err(error) => {
+                around.metrics.equivocations.increment();
+                tracing::error!(
+                    %member, height, round, %error,
+                    "a validator contradicted itself, and the evidence could not be kept"
+                );
+            }
         }
     }
 
@@ -260,6 +328,7 @@ impl<S: Store> Driver<S> {
         let metrics = &self.around.metrics;
         metrics.height.set(tip.height.0);
         metrics.log_size.set(tip.frontier.size());
+        metrics.voting.set(u64::from(self.replica.is_voting()));
         let (envelopes, bytes) = self.replica.pool_size();
         metrics
             .pool_envelopes

@@ -13,6 +13,7 @@ pub mod config;
 pub mod consortium;
 pub mod descriptors;
 pub mod driver;
+pub mod evidence;
 pub mod first_config;
 pub mod health;
 pub mod inbox;

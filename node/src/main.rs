@@ -38,6 +38,10 @@ enum Verb {
         /// The configuration file.
         #[arg(long, env = "JANGBU_NODE_CONFIG")]
         config: PathBuf,
+        /// The database is from a backup: follow without voting until a height is final that
+        /// began after this start. Remembered until then; also when the database is gone.
+        #[arg(long)]
+        restored: bool,
     },
 }
 
@@ -90,10 +94,10 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<(), AppError> {
     match verb {
         Verb::Init { config, first } => init(&config, first),
-        Verb::Run { config } => {
+        Verb::Run { config, restored } => {
             let config = Config::load(&config)?;
             start_log(&config);
-            app::run(&config)
+            app::run(&config, restored)
         }
     }
 }

@@ -67,6 +67,10 @@ pub struct Metrics {
     pub messages_dropped: Counter,
     /// What members sent that no correct replica sends.
     pub misbehaviour: Counter,
+    /// Contradictions of validators that were kept as evidence.
+    pub equivocations: Counter,
+    /// Links closed because the member kept misbehaving.
+    pub cut_off: Counter,
     /// Envelopes whose execution panicked.
     pub quarantined: Counter,
     /// Microseconds that the replica's thread worked.
@@ -77,6 +81,8 @@ pub struct Metrics {
     pub log_size: Gauge,
     /// Height of the last final checkpoint.
     pub final_height: Gauge,
+    /// 1 while this node votes.
+    pub voting: Gauge,
     /// Envelopes in the pool.
     pub pool_envelopes: Gauge,
     /// Bytes of envelopes in the pool.
@@ -139,6 +145,16 @@ impl Metrics {
                 &self.misbehaviour,
             ),
             (
+                "equivocations_total",
+                "Contradictions of validators seen since the start.",
+                &self.equivocations,
+            ),
+            (
+                "cut_off_total",
+                "Links closed because the member kept misbehaving.",
+                &self.cut_off,
+            ),
+            (
                 "quarantined_envelopes_total",
                 "Envelopes this node cannot execute: a defect to report.",
                 &self.quarantined,
@@ -160,6 +176,11 @@ impl Metrics {
                 "final_height",
                 "Height of the last final checkpoint.",
                 self.final_height.get(),
+            ),
+            (
+                "voting",
+                "1 while this node votes, 0 while it only follows.",
+                self.voting.get(),
             ),
             (
                 "pool_envelopes",

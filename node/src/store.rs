@@ -188,6 +188,16 @@ impl Store for RocksStore {
         self.reader.last_final_checkpoint()
     }
 
+    fn is_following(&self) -> Result<bool, StoreError> {
+        match self.reader.meta(column::META_FOLLOWING)?.as_deref() {
+            None | Some([0]) => Ok(false),
+            Some([1]) => Ok(true),
+            Some(_) => Err(StoreError::Corrupt(
+                "whether it follows without voting does not decode".into(),
+            )),
+        }
+    }
+
     fn append(&mut self, append: &Append) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         let mut wal_next = self.wal_next;
@@ -228,6 +238,13 @@ impl Store for RocksStore {
         self.appended.clear();
         self.pruned = pruned;
         Ok(())
+    }
+
+    fn set_following(&mut self, following: bool) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        let meta = self.reader.family(Column::Meta)?;
+        batch.put_cf(meta, column::META_FOLLOWING, [u8::from(following)]);
+        self.write(batch, true)
     }
 
     fn put_final(&mut self, checkpoint: &FinalCheckpoint) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@
 //! - the oracle restates what must hold and calls none of what it judges.
 
 mod actor;
+mod calm;
 mod client;
 mod clock;
 mod conduct;
@@ -34,6 +35,7 @@ mod volume;
 mod world;
 
 pub use actor::Actor;
+pub use calm::{Calm, CalmMember, peer};
 pub use conduct::{Conduct, LogState, Validators};
 pub use consortium::{Consortium, START_MS};
 pub use content::Content;

@@ -63,6 +63,9 @@ pub(super) fn start(binary: &Path, paths: &NodePaths) -> Result<Child, CliError>
     let errors = log
         .try_clone()
         .map_err(|error| CliError::io(&log_file, &error))?;
+    if !home.join("data").exists() {
+        found(binary, &home)?;
+    }
     let child = Command::new(binary)
         .arg("run")
         .arg("--config")
@@ -84,6 +87,27 @@ pub(super) fn start(binary: &Path, paths: &NodePaths) -> Result<Child, CliError>
             Err(CliError::io(&pid_file, &error))
         }
     }
+}
+
+/// Makes a node's database: it never voted before.
+fn found(binary: &Path, home: &Path) -> Result<(), CliError> {
+    let init = Command::new(binary)
+        .arg("init")
+        .arg("--config")
+        .arg(home.join("node.toml"))
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| CliError::io(binary, &error))?;
+    if init.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&init.stderr);
+    Err(CliError::input(format!(
+        "{}: {}",
+        home.display(),
+        said.trim_end()
+    )))
 }
 
 /// The node's process, if it runs.

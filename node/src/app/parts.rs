@@ -3,10 +3,11 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use jangbu_consensus::{Signer, SignerError};
 use jangbu_genesis::Keystore;
+use jangbu_genesis::document::ValidatorKeys;
 use jangbu_genesis::key_file::{Purpose, SecretKey};
 use jangbu_ledger::signature::{PublicKey, Signature};
 use jangbu_replica::pool::PoolLimits;
-use jangbu_replica::replica::Config as ReplicaConfig;
+use jangbu_replica::replica::{Config as ReplicaConfig, PeerId};
 
 use super::{AppError, shown};
 use crate::config::Config;
@@ -72,12 +73,19 @@ pub(super) fn unlock(config: &Config, founded: &Founded) -> Result<Keys, AppErro
 }
 
 /// What the replica starts from.
-pub(super) fn replica_config(founded: &Founded, keys: &Keys) -> Result<ReplicaConfig, AppError> {
+pub(super) fn replica_config(
+    founded: &Founded,
+    keys: &Keys,
+    restored: bool,
+) -> Result<ReplicaConfig, AppError> {
+    let behind = |(n, (_, keys)): (u16, (&str, &ValidatorKeys))| (PeerId(n), keys.consensus.id());
     let parameters = &founded.content.parameters;
     Ok(ReplicaConfig {
         chain: founded.chain.clone(),
         genesis: founded.content.founding().genesis_block()?,
         signer: Some(Box::new(KeySigner(keys.consensus.clone()))),
+        restored,
+        peers: (0..).zip(founded.peers()).map(behind).collect(),
         witness: founded
             .own_position()
             .map(|position| (position, keys.witness.clone())),

@@ -82,9 +82,10 @@ impl Alone {
 
     async fn start(&self) -> Running {
         let config = self.config();
+        init(&config).unwrap();
         let founded = self.founded();
         let keys = parts::unlock(&config, &founded).unwrap();
-        start(&config, founded, keys).await.unwrap()
+        start(&config, founded, keys, false).await.unwrap()
     }
 
     fn envelope(&self, statements: Vec<Statement>) -> Vec<u8> {

@@ -73,6 +73,8 @@ pub(super) const META_FORMAT: &[u8] = b"format";
 pub(super) const META_CHAIN: &[u8] = b"chain";
 /// Key in [`Column::Meta`] of the tip.
 pub(super) const META_TIP: &[u8] = b"tip";
+/// Key in [`Column::Meta`] of one byte: whether this copy follows without voting.
+pub(super) const META_FOLLOWING: &[u8] = b"following";
 /// Key in [`Column::Meta`] of the last key that pruning removed from [`Column::StaleNodes`].
 pub(super) const META_PRUNED: &[u8] = b"pruned";
 

@@ -68,17 +68,37 @@ impl NodeProcess {
         node
     }
 
-    /// Starts the process, unless it runs.
+    /// Starts the process, unless it runs; founds its database the first time.
     pub fn start(&mut self) {
         if self.child.is_some() {
             return;
         }
+        if !self.data.join("ledger").exists() {
+            self.found();
+        }
+        self.start_as_it_is(&[]);
+    }
+
+    /// Says by `jangbu-node init` that this node never voted before.
+    pub fn found(&self) {
+        let init = Command::new(binary("jangbu-node"))
+            .args(["init", "--config"])
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&init.stderr);
+        assert!(init.status.success(), "{}: {said}", self.name);
+    }
+
+    /// Starts the process over what there is of a database, with these arguments more.
+    pub fn start_as_it_is(&mut self, arguments: &[&str]) {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&self.log)
             .unwrap();
-        self.child = Some(self.spawn(log));
+        self.child = Some(self.spawn(log, arguments));
     }
 
     /// `jangbu-node run` with this configuration.
@@ -94,9 +114,9 @@ impl NodeProcess {
         command
     }
 
-    fn spawn(&self, log: File) -> Child {
+    fn spawn(&self, log: File, arguments: &[&str]) -> Child {
         let mut command = self.command();
-        command.stderr(log);
+        command.args(arguments).stderr(log);
         if self.site.namespace.is_some() {
             // A terminal's Ctrl-C is for the test, which ends its nodes itself.
             command.process_group(0);
@@ -108,7 +128,7 @@ impl NodeProcess {
     #[must_use]
     pub fn run_to_end(&self) -> (Option<i32>, String) {
         let path = self.log.with_extension("end");
-        let mut child = self.spawn(File::create(&path).unwrap());
+        let mut child = self.spawn(File::create(&path).unwrap(), &[]);
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             wait_until(&format!("{} ends by itself", self.name), || {
                 child
