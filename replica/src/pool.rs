@@ -11,6 +11,7 @@ use jangbu_ledger::signature::{PublicKey, Signature, verify_batch};
 use jangbu_ledger::state::{KeyPurpose, KeyRecord, StateError, StateReader, decode_record, key};
 
 use crate::store::StoreError;
+use crate::total::{self, Panicked};
 
 /// How much the pool holds.
 #[derive(Debug, Clone, Copy)]
@@ -282,26 +283,34 @@ pub fn verify(
     state: &dyn StateReader,
     envelopes: Vec<Vec<u8>>,
 ) -> Result<Vec<Result<Verified, AdmissionError>>, StoreError> {
-    let decode = |bytes: Vec<u8>| {
-        let envelope = Envelope::decode(&bytes, chain)?;
+    let decode = |bytes: &[u8]| {
+        let envelope = Envelope::decode(bytes, chain)?;
         let record = may_be_ordered(&envelope, now, state)?;
         let digest = envelope.header().signing_digest();
-        let verified = Verified {
-            id: Envelope::id_of(&bytes),
-            bytes: bytes.into(),
-            envelope: Arc::new(envelope),
-            purpose: record.purpose,
-        };
-        Ok((verified, record.key, digest))
+        Ok((envelope, record, digest))
     };
     let mut decoded: Vec<Result<_, AdmissionError>> = Vec::with_capacity(envelopes.len());
     for bytes in envelopes {
-        match decode(bytes) {
-            Err(AdmissionError::Order(OrderError::State(error))) => {
+        decoded.push(match total::guarded(|| decode(&bytes)) {
+            Ok(Ok((envelope, record, digest))) => {
+                let verified = Verified {
+                    id: Envelope::id_of(&bytes),
+                    bytes: bytes.into(),
+                    envelope: Arc::new(envelope),
+                    purpose: record.purpose,
+                };
+                Ok((verified, record.key, digest))
+            }
+            Ok(Err(AdmissionError::Order(OrderError::State(error)))) => {
                 return Err(StoreError::Failed(error.to_string()));
             }
-            result => decoded.push(result),
-        }
+            Ok(Err(error)) => Err(error),
+            Err(Panicked(reason)) => {
+                let id = Envelope::id_of(&bytes);
+                tracing::error!(%id, reason, "admitting an envelope panicked: it is refused");
+                Err(AdmissionError::Quarantined)
+            }
+        });
     }
     let items: Vec<(PublicKey, Signature, &[u8])> = decoded
         .iter()
@@ -371,6 +380,48 @@ mod tests {
             envelope: Arc::new(envelope),
             purpose: KeyPurpose::Attestor,
         }
+    }
+
+    /// A state that panics when it is asked for the key with this number.
+    struct Poisoned(u8);
+
+    impl StateReader for Poisoned {
+        fn record(&self, wanted: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
+            assert!(
+                *wanted != key::signing_key(&KeyId([self.0; 16])),
+                "poisoned"
+            );
+            Revoked(vec![]).record(wanted)
+        }
+
+        fn recorded(&self, _: &StatementId) -> Result<Option<Sequence>, StateError> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn an_envelope_whose_admission_panics_is_refused_and_the_others_are_judged() {
+        let statement = jangbu_ledger::statement::Statement {
+            kind: jangbu_ledger::statement::Kind::KeyRevoked {
+                key: KeyId([9; 16]),
+            },
+            occurrence: 0,
+            streams: Vec::new(),
+            commitment: jangbu_ledger::commitment::Commitment::NOTHING,
+            references: Vec::new(),
+            payload: Vec::new(),
+        };
+        let batch = [1, 2].map(|number| {
+            let mut envelope = Envelope::clone(&signed_by(number, 100).envelope);
+            envelope.statements = vec![statement.clone()];
+            codec::encode(&envelope)
+        });
+        let judged = verify(&ChainId([0; 32]), TimeMs(1), &Poisoned(1), batch.to_vec()).unwrap();
+        let [Err(panicked), Err(unsigned)] = judged.as_slice() else {
+            panic!("neither is fine");
+        };
+        assert_eq!(*panicked, AdmissionError::Quarantined);
+        assert_eq!(*unsigned, AdmissionError::Signature);
     }
 
     #[test]
