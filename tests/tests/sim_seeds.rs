@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 
-use jangbu_tests::sim::{Failure, Kind, Plan, Volume, Without, run, run_without, shrink};
+use jangbu_tests::sim::{Failure, Plan, Volume, Without, run, run_without, shrink};
 
 /// Failing seeds that are looked into.
 const LOOKED_INTO_MAX: usize = 3;
@@ -117,21 +117,7 @@ fn every_promise_holds_on_every_seed_and_every_fault_strikes() {
     );
     // A few seeds need not meet everything.
     if seeds >= 60 && without == Without::default() {
-        let missing: Vec<&str> = volume
-            .tally
-            .missing()
-            .filter(|kind| {
-                !matches!(
-                    kind,
-                    Kind::LostSync
-                        | Kind::RotInBlock
-                        | Kind::RotInLog
-                        | Kind::RotInIndex
-                        | Kind::OldSnapshot
-                )
-            })
-            .map(|kind| kind.name())
-            .collect();
+        let missing: Vec<&str> = volume.tally.missing().map(|kind| kind.name()).collect();
         assert!(missing.is_empty(), "never struck: {}", missing.join(", "));
         assert!(volume.rounds_of_heights.quantile(990) <= ROUNDS_P99);
         assert!(volume.rounds_of_envelopes.quantile(990) <= ROUNDS_P99);

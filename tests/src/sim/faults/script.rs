@@ -96,9 +96,8 @@ pub enum Rot {
 /// Heights at which a late member starts: the others have by far the most of the run behind them.
 const LATE: (u64, u64) = (30, 34);
 
-/// Seeds in a thousand in which a member loses what is on its disk: none until a replica that
-/// lost its log follows without voting.
-const LOST: u64 = 0;
+/// Seeds in a thousand in which a member loses what is on its disk, for each way to lose it.
+const LOST: u64 = 100;
 
 /// Draws the script of a run: each kind of fault is in it or not, so that each is also met alone.
 pub(super) fn draw(dice: &mut Dice, validators: usize) -> Vec<Planned> {

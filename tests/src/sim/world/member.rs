@@ -50,8 +50,10 @@ pub(super) struct Member {
     pub(super) backup: Option<Image>,
     /// Starts for the first time when the others have this height.
     pub(super) joins_at: Option<Height>,
-    /// It may have forgotten what it signed, and has not signed since.
+    /// It may have forgotten what it signed, and does not vote yet.
     pub(super) distrusted: bool,
+    /// Its operator has to tell it so at its next start.
+    pub(super) untold: bool,
 }
 
 impl Member {
@@ -73,6 +75,7 @@ impl Member {
             backup: None,
             joins_at: None,
             distrusted: false,
+            untold: false,
         }
     }
 

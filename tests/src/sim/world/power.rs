@@ -53,8 +53,7 @@ impl World {
             let lives = self.dice.below(60_000);
             self.schedule.after(lives, Event::StormStrikes(n));
         }
-        // Its operator knows that it may have forgotten what it signed.
-        config.restored = member.distrusted;
+        config.restored = member.untold;
         member.signer.soothe();
         let mood = member.signer.clone();
         config.signer = config
@@ -64,6 +63,8 @@ impl World {
             .tell(self.schedule.now_us(), || format!("{n} starts"));
         match Replica::new(config, member.disk.clone(), now) {
             Ok((replica, effects)) => {
+                // From here on it knows by itself, whatever happens to it.
+                member.untold = false;
                 member.place = Place::Correct(Box::new(replica));
                 self.goes_on(n)?;
                 self.show(n)?;
@@ -165,6 +166,7 @@ impl World {
     /// A member's disk is not what it was: it may have forgotten what it signed.
     pub(super) fn set_back(&mut self, n: usize) {
         self.members[n].distrusted = true;
+        self.members[n].untold = true;
         self.oracle.forgets(n);
     }
 

@@ -116,7 +116,8 @@ impl World {
                     self.schedule.after(delay, Event::Submit(token.0));
                 }
                 Effect::Quarantined(..) => self.tally.count(Kind::Poison),
-                Effect::Committed(..) | Effect::Voting(_) => {}
+                Effect::Committed(..) => {}
+                Effect::Voting(_) => self.members[n].distrusted = false,
                 Effect::Evidence(equivocation) => {
                     let offence = equivocation.offence();
                     let is_offender = |m: &usize| {
@@ -173,8 +174,15 @@ impl World {
         }
         match Message::decode(bytes) {
             Ok(Message::Consensus(message)) => {
-                if let ConsensusMessage::Vote(_) = message {
-                    self.members[n].distrusted = false;
+                if self.members[n].distrusted
+                    && !matches!(
+                        message,
+                        ConsensusMessage::Polka(_) | ConsensusMessage::Round(_)
+                    )
+                {
+                    return Err(Violation(format!(
+                        "member {n} speaks although it may have forgotten what it said"
+                    )));
                 }
                 self.oracle.hears(&message)
             }
