@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jangbu_ledger::equivocation::{Equivocation, Offence, SaidTwice};
 use jangbu_ledger::id::{Height, KeyId};
-use jangbu_ledger::vote::{SignedProposal, SignedVote};
+use jangbu_ledger::vote::{Proposal, SignedProposal, SignedVote, Vote};
 
 use crate::message::ConsensusMessage;
 
@@ -37,6 +37,22 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Whether this very message, signature and all, was noted before: members say a thing again
+    /// whenever a link comes back, and what was verified once need not be again.
+    pub(super) fn knows(&self, message: &ConsensusMessage) -> bool {
+        match message {
+            ConsensusMessage::Vote(signed) => {
+                let said = self.heard.get(&place_of_vote(&signed.vote));
+                matches!(said, Some(Said::Vote(first)) if first == signed)
+            }
+            ConsensusMessage::Proposal(signed) => {
+                let said = self.heard.get(&place_of_proposal(&signed.proposal));
+                matches!(said, Some(Said::Proposal(first)) if first == signed)
+            }
+            ConsensusMessage::Polka(_) | ConsensusMessage::Round(_) => false,
+        }
+    }
+
     /// Notes a verified message, while its height is in `round`; returns what it contradicts,
     /// told of or not.
     pub(super) fn note(&mut self, message: &ConsensusMessage, round: u32) -> Vec<Equivocation> {
@@ -44,12 +60,7 @@ impl Watch {
         let mut found = Vec::new();
         if let ConsensusMessage::Proposal(signed) = message {
             let proposal = &signed.proposal;
-            let place = Offence {
-                validator: proposal.proposer,
-                height: proposal.height,
-                round: proposal.round,
-                said_twice: SaidTwice::Proposal,
-            };
+            let place = place_of_proposal(proposal);
             match self.heard.get(&place) {
                 Some(Said::Proposal(first)) if first.proposal != *proposal => {
                     found.push(Equivocation::proposals(first.clone(), signed.clone()));
@@ -60,12 +71,7 @@ impl Watch {
         }
         for signed in message.votes() {
             let vote = &signed.vote;
-            let place = Offence {
-                validator: vote.validator,
-                height: vote.height,
-                round: vote.round,
-                said_twice: SaidTwice::of(vote.vote_type),
-            };
+            let place = place_of_vote(vote);
             match self.heard.get(&place) {
                 Some(Said::Vote(first)) if first.vote != *vote => {
                     found.push(Equivocation::votes(first.clone(), signed));
@@ -115,6 +121,24 @@ fn places(validator: KeyId, height: Height) -> std::ops::RangeInclusive<Offence>
     place(0, SaidTwice::Prevote)..=place(u32::MAX, SaidTwice::Proposal)
 }
 
+const fn place_of_proposal(proposal: &Proposal) -> Offence {
+    Offence {
+        validator: proposal.proposer,
+        height: proposal.height,
+        round: proposal.round,
+        said_twice: SaidTwice::Proposal,
+    }
+}
+
+const fn place_of_vote(vote: &Vote) -> Offence {
+    Offence {
+        validator: vote.validator,
+        height: vote.height,
+        round: vote.round,
+        said_twice: SaidTwice::of(vote.vote_type),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jangbu_ledger::id::BlockId;
@@ -157,6 +181,21 @@ mod tests {
         assert_eq!(found[0].check_shape(), Ok(()));
         assert!(tells(&mut watch, &prevote(5, 0, Some(3)), 0).is_empty());
         assert!(!watch.is_news(&found[0]), "the core's word for it later");
+    }
+
+    #[test]
+    fn only_the_very_same_message_is_known() {
+        let mut watch = Watch::default();
+        let said = prevote(5, 0, Some(1));
+        assert!(!watch.knows(&said));
+        tells(&mut watch, &said, 0);
+        assert!(watch.knows(&said));
+        assert!(!watch.knows(&prevote(5, 0, Some(2))));
+        let mut forged = said;
+        if let ConsensusMessage::Vote(signed) = &mut forged {
+            signed.signature = Signature([9; 64]);
+        }
+        assert!(!watch.knows(&forged), "another signature is to be verified");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Plan {
         Self {
             seed,
             validators,
-            heights: 40,
+            heights: 36,
             wild_us: 60_000_000,
             calm_us: 300_000_000,
         }

@@ -94,7 +94,7 @@ pub enum Rot {
 }
 
 /// Heights at which a late member starts: the others have by far the most of the run behind them.
-const LATE: (u64, u64) = (30, 34);
+const LATE: (u64, u64) = (28, 31);
 
 /// Seeds in a thousand in which a member loses what is on its disk, for each way to lose it.
 const LOST: u64 = 100;
