@@ -18,9 +18,9 @@ build: setup ## release binaries: jangbu, jangbu-node
 demo: build ## the whole path on real input, in under two minutes after the build
 	@scripts/demo
 
-sim: setup ## a thousand seeds of the simulator; SEEDS=… FROM=… VALIDATORS=4,7 WITHOUT=…
+sim: setup ## a thousand seeds of the simulator; SEEDS=… FROM=… VALIDATORS=4,7 WITHOUT=… TRACE=1
 	JANGBU_SIM_SEEDS=$(or $(SEEDS),1000) JANGBU_SIM_FROM=$(or $(FROM),0) \
-	  JANGBU_SIM_VALIDATORS=$(VALIDATORS) JANGBU_SIM_WITHOUT=$(WITHOUT) \
+	  JANGBU_SIM_VALIDATORS=$(VALIDATORS) JANGBU_SIM_WITHOUT=$(WITHOUT) JANGBU_SIM_TRACE=$(TRACE) \
 	  cargo test --release --locked --workspace --test sim_seeds -- --nocapture every_promise
 
 test: build ## every test

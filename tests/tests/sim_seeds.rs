@@ -1,8 +1,9 @@
 //! Replicas through every fault of the menu, on many seeds.
 //!
 //! `make sim` runs a thousand seeds; `make sim FROM=… SEEDS=…` any others, with `VALIDATORS=4`
-//! only one size, with `WITHOUT=…` some faults left out. A failing seed prints the command that
-//! runs it alone, with a trace, and the smallest schedule of faults found to fail.
+//! only one size, with `WITHOUT=…` some faults left out; `TRACE=1` writes down all that happens in
+//! the first. A failing seed prints the command that runs it alone, with a trace, and the smallest
+//! schedule of faults found to fail.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -100,6 +101,10 @@ fn every_promise_holds_on_every_seed_and_every_fault_strikes() {
     let without = without();
     let volume = Volume::run(from..from + seeds, &validators(), &without);
     println!("{volume}");
+    if setting("TRACE").is_some() {
+        let plan = Plan::usual(from, validators()[0]);
+        println!("{}", write_trace(plan, &without));
+    }
     let looked_into: Vec<String> = volume
         .failures
         .iter()

@@ -32,6 +32,8 @@ pub struct Volume {
     pub rounds_of_heights: Histogram,
     /// Rounds from an envelope's acceptance to its decision since the faults healed.
     pub rounds_of_envelopes: Histogram,
+    /// The most rounds an envelope took, and in which run.
+    pub slowest: Option<(u32, u64, usize)>,
     /// Runs that did not go well.
     pub failures: Vec<Failure>,
 }
@@ -63,7 +65,7 @@ impl Volume {
                 let size = usize::try_from(number % sizes).unwrap_or(0);
                 let plan = Plan::usual(seed, validators[size]);
                 match run_without(plan, without, None) {
-                    Ok(report) => volume.add(&report),
+                    Ok(report) => volume.add(plan, &report),
                     Err(failure) => volume.failures.push(failure),
                 }
             }
@@ -81,7 +83,7 @@ impl Volume {
         all
     }
 
-    fn add(&mut self, report: &Report) {
+    fn add(&mut self, plan: Plan, report: &Report) {
         self.runs += 1;
         self.simulated_us += report.now_us;
         self.heights += report.height.0;
@@ -90,6 +92,9 @@ impl Volume {
         self.tally.add(&report.tally);
         self.rounds_of_heights.add(&report.rounds_of_heights);
         self.rounds_of_envelopes.add(&report.rounds_of_envelopes);
+        let slowest = report.rounds_of_envelopes.iter().max();
+        let slowest = slowest.map(|rounds| (*rounds, plan.seed, plan.validators));
+        self.slowest = self.slowest.max(slowest);
     }
 
     fn merge(&mut self, other: Self) {
@@ -101,6 +106,7 @@ impl Volume {
         self.tally.add(&other.tally);
         self.rounds_of_heights.merge(&other.rounds_of_heights);
         self.rounds_of_envelopes.merge(&other.rounds_of_envelopes);
+        self.slowest = self.slowest.max(other.slowest);
         self.failures.extend(other.failures);
     }
 }
@@ -175,7 +181,14 @@ impl std::fmt::Display for Volume {
             f,
             "  from an envelope's acceptance to its block: {}",
             self.rounds_of_envelopes
-        )
+        )?;
+        match self.slowest {
+            Some((rounds, seed, validators)) => write!(
+                f,
+                "; the slowest took {rounds}, in seed {seed} with {validators} validators"
+            ),
+            None => Ok(()),
+        }
     }
 }
 
