@@ -65,6 +65,8 @@ impl World {
             Ok((replica, effects)) => {
                 // From here on it knows by itself, whatever happens to it.
                 member.untold = false;
+                // It may have taken up voting just when the power went.
+                member.distrusted &= replica.is_following();
                 member.place = Place::Correct(Box::new(replica));
                 self.goes_on(n)?;
                 self.show(n)?;
