@@ -11,6 +11,7 @@ use jangbu_ledger::signature::Signature;
 
 use crate::chain::Chain;
 use crate::message::CosignatureMessage;
+use crate::replica::PeerId;
 use crate::store::{FinalCheckpoint, Tip};
 
 /// How many heights ahead of ours cosignatures are kept: others may be a little faster.
@@ -22,6 +23,10 @@ const BEHIND_MAX: u64 = 16;
 pub struct Cosigner {
     key: Option<(u8, SigningKey)>,
     own: Option<CosignatureMessage>,
+    /// Of heights not committed here yet, unverified: one per member that sent it, so that none
+    /// can take another's place.
+    early: BTreeMap<Height, BTreeMap<PeerId, CosignatureMessage>>,
+    /// Of committed heights, verified.
     gathered: BTreeMap<Height, BTreeMap<u8, Signature>>,
     checkpoints: BTreeMap<Height, (Checkpoint, u64)>,
 }
@@ -41,6 +46,7 @@ impl Cosigner {
         Self {
             key,
             own: None,
+            early: BTreeMap::new(),
             gathered: BTreeMap::new(),
             checkpoints: BTreeMap::new(),
         }
@@ -80,27 +86,15 @@ impl Cosigner {
                     .signature,
             });
         self.checkpoints.insert(tip.height, (checkpoint, timestamp));
-        let early = self.gathered.remove(&tip.height).unwrap_or_default();
+        let early = self.early.remove(&tip.height).unwrap_or_default();
         let mut complete = None;
-        let all = self
-            .own
-            .into_iter()
-            .chain(
-                early
-                    .into_iter()
-                    .map(|(validator, signature)| CosignatureMessage {
-                        height: tip.height,
-                        validator,
-                        signature,
-                    }),
-            )
-            .collect::<Vec<_>>();
-        for message in all {
-            complete = complete.or(self.add(chain, tip.height, message));
+        for message in self.own.into_iter().chain(early.into_values()) {
+            complete = complete.or(self.count(chain, message));
         }
         let keep_from = Height(tip.height.0.saturating_sub(BEHIND_MAX));
         self.checkpoints = self.checkpoints.split_off(&keep_from);
         self.gathered = self.gathered.split_off(&keep_from);
+        self.early = self.early.split_off(&tip.height);
         (self.own, complete)
     }
 
@@ -109,20 +103,23 @@ impl Cosigner {
         &mut self,
         chain: &Chain,
         tip: Height,
+        from: PeerId,
         message: CosignatureMessage,
     ) -> Option<FinalCheckpoint> {
-        let validator = chain.validators.0.get(usize::from(message.validator))?;
-        let Some((checkpoint, timestamp)) = self.checkpoints.get(&message.height) else {
-            // Not committed here yet: keep it, unverified, one per validator and height.
-            if message.height > tip && message.height.0 <= tip.0.saturating_add(AHEAD_MAX) {
-                self.gathered
-                    .entry(message.height)
-                    .or_default()
-                    .entry(message.validator)
-                    .or_insert(message.signature);
+        if message.height > tip {
+            if message.height.0 <= tip.0.saturating_add(AHEAD_MAX) {
+                let early = self.early.entry(message.height).or_default();
+                early.insert(from, message);
             }
             return None;
-        };
+        }
+        self.count(chain, message)
+    }
+
+    /// Counts a cosignature of a committed height, if it is one.
+    fn count(&mut self, chain: &Chain, message: CosignatureMessage) -> Option<FinalCheckpoint> {
+        let validator = chain.validators.0.get(usize::from(message.validator))?;
+        let (checkpoint, timestamp) = self.checkpoints.get(&message.height)?;
         let name = chain.witness_names.get(usize::from(message.validator))?;
         let cosignature = Cosignature {
             name: name.clone(),

@@ -50,7 +50,9 @@ impl<S: Store> Replica<S> {
                 }
             }
             Message::Cosignature(cosignature) => {
-                let complete = self.cosigner.add(&self.chain, self.tip.height, cosignature);
+                let complete = self
+                    .cosigner
+                    .add(&self.chain, self.tip.height, peer, cosignature);
                 self.finalise(complete)
             }
             Message::Blocks(blocks) => self.receive_blocks(peer, blocks),
