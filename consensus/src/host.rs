@@ -399,5 +399,8 @@ fn thresholds() -> core::ThresholdParams {
     if mutant::is(Mutant::QuorumMinusOne) {
         thresholds.quorum = thresholds.honest;
     }
+    if mutant::is(Mutant::SkipByOne) {
+        thresholds.honest.numerator = 0;
+    }
     thresholds
 }

@@ -51,8 +51,6 @@ mutants! {
     VoteCountedTwice,
     /// One vote of a later round is enough to skip to it.
     SkipByOne,
-    /// Prevotes do for precommits in a certificate that justifies a round.
-    PrevotesForPrecommits,
     /// Whoever proposes is taken for the proposer.
     ProposerUnchecked,
     /// Messages of the next height are kept unverified.

@@ -368,6 +368,12 @@ impl<S: Store> Replica<S> {
         (self.pool.len(), self.pool.bytes())
     }
 
+    /// Bodies of proposed blocks kept for their proposals: a few for each member.
+    #[must_use]
+    pub fn bodies_kept(&self) -> usize {
+        self.bodies.len()
+    }
+
     fn handle(&mut self, input: Input) -> Result<(), Fatal> {
         self.speaker = match &input {
             Input::Received(peer, _) => Some(*peer),

@@ -162,7 +162,6 @@ impl Host {
             CoreEffect::VerifyRoundCertificate(certificate, set, _, r) => {
                 let signers = certificate.round_signatures.iter().map(|s| s.address);
                 let need = match certificate.cert_type {
-                    types::RoundCertificateType::Skip if mutant::is(Mutant::SkipByOne) => 1,
                     types::RoundCertificateType::Skip => set.count() / 3 + 1,
                     types::RoundCertificateType::Precommit => set.quorum(),
                 };
@@ -170,7 +169,7 @@ impl Host {
                     matches!(certificate.cert_type, types::RoundCertificateType::Skip)
                         || signature.vote_type == types::VoteType::Precommit
                 });
-                r.resume_with(if precommits || mutant::is(Mutant::PrevotesForPrecommits) {
+                r.resume_with(if precommits {
                     enough(signers, &set, need)
                 } else {
                     Err(CertificateError::VerificationError(None))
