@@ -15,6 +15,7 @@
 //! - the oracle restates what must hold and calls none of what it judges.
 
 mod actor;
+mod byzantine;
 mod calm;
 mod client;
 mod clock;
@@ -31,10 +32,12 @@ mod schedule;
 mod shrink;
 mod signer;
 mod trace;
+pub mod twins;
 mod volume;
 mod world;
 
 pub use actor::Actor;
+pub use byzantine::{Liar, Lie, Told, run_with_hidden_locks, run_with_liars};
 pub use calm::{Calm, CalmMember, peer};
 pub use conduct::{Conduct, LogState, Validators};
 pub use consortium::{Consortium, START_MS};

@@ -25,11 +25,14 @@ use jangbu_consensus::{
     CommitCertificate, ConsensusMessage, Proposal, RoundCertificate, SignedProposal, SignedVote,
     Vote, VoteType,
 };
-use jangbu_ledger::id::{BlockId, ChainId, Height, KeyId};
+use jangbu_ledger::id::{BlockId, ChainId, EnvelopeId, Height, KeyId};
 use jangbu_ledger::merkle::NodeHash;
 use jangbu_ledger::signature::{PublicKey, Signature};
 
 use super::oracle::Violation;
+
+/// Ordered only by bodies that liars made of others' headers.
+pub(super) const UNBOUND_ENVELOPE: EnvelopeId = EnvelopeId([9; 32]);
 
 /// Who validates, and how they are known.
 #[derive(Debug, Clone)]
@@ -106,6 +109,16 @@ impl Conduct {
         }
     }
 
+    /// A Byzantine member says something that is signed rightly throughout: so does a twin.
+    pub fn hears_signed(&mut self, message: &ConsensusMessage) {
+        for signed in votes_in(message) {
+            self.note_vote(&signed.vote);
+        }
+        if let ConsensusMessage::Proposal(signed) = message {
+            self.note_proposal(&signed.proposal);
+        }
+    }
+
     /// A correct member says all this in one step, in whatever order.
     ///
     /// # Errors
@@ -135,6 +148,30 @@ impl Conduct {
                 }
             }
         })
+    }
+
+    /// A correct member asks for a block's body.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if nobody whose turn it was proposed the block.
+    pub fn asks_for_body(&self, id: &BlockId) -> Result<(), Violation> {
+        match self.proposed.iter().any(|(_, _, proposed)| proposed == id) {
+            true => Ok(()),
+            false => violated(format!("someone asks for {id}, proposed out of turn")),
+        }
+    }
+
+    /// A correct member asks for envelopes.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if only bodies that their header does not bind order one of them.
+    pub fn asks_for_envelopes(&self, ids: &[EnvelopeId]) -> Result<(), Violation> {
+        match ids.contains(&UNBOUND_ENVELOPE) {
+            true => violated("someone asks for an envelope that no header binds".into()),
+            false => Ok(()),
+        }
     }
 
     /// A member has a block with this certificate.
@@ -314,7 +351,7 @@ impl Conduct {
 }
 
 /// Every vote in a message, its certificates unpacked.
-fn votes_in(message: &ConsensusMessage) -> impl Iterator<Item = SignedVote> + '_ {
+pub(super) fn votes_in(message: &ConsensusMessage) -> impl Iterator<Item = SignedVote> + '_ {
     let (one, polka, round) = match message {
         ConsensusMessage::Vote(signed) => (Some(signed.clone()), None, None),
         ConsensusMessage::Proposal(_) => (None, None, None),

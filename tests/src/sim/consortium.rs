@@ -27,6 +27,7 @@ pub const START_MS: u64 = 1_700_000_000_000;
 /// Seed of the attestor's key; validators' keys come below, witnesses' and others above.
 const ATTESTOR: u8 = 200;
 const WITNESS: u8 = 100;
+const POOL_MAX: usize = 1_000;
 const TIMEOUT_MAX_MS: u64 = 5_000;
 const DRIFT_MAX_MS: u64 = 5_000;
 const MEMBER: &str = "member";
@@ -167,9 +168,9 @@ impl Consortium {
             max_drift_ms: DRIFT_MAX_MS,
             block_interval_ms: 50,
             pool: PoolLimits {
-                envelopes: 1_000,
+                envelopes: POOL_MAX,
                 bytes: 1 << 24,
-                envelopes_per_member: 1_000,
+                envelopes_per_member: POOL_MAX,
             },
         }
     }
@@ -206,6 +207,12 @@ impl Consortium {
     #[must_use]
     pub const fn max_ms(&self) -> u64 {
         TIMEOUT_MAX_MS
+    }
+
+    /// Most envelopes that wait in a replica.
+    #[must_use]
+    pub const fn pool_max(&self) -> usize {
+        POOL_MAX
     }
 
     /// How far a proposal's time may be from a clock.

@@ -104,6 +104,13 @@ impl World {
             if !contents.records().eq(first.disk.contents().records()) {
                 return Err(Violation(format!("member {n} has another state")));
             }
+            let waiting = member.replica().map_or(0, |replica| replica.pool_size().0);
+            let among_liars = self.members.iter().any(|member| member.is_byzantine);
+            if waiting > 0 && !among_liars {
+                return Err(Violation(format!(
+                    "{waiting} envelopes wait at member {n}, and all are on the ledger"
+                )));
+            }
             for id in self.client.all_accepted() {
                 if !matches!(contents.outcomes(id), Ok(Some(_))) {
                     return Err(Violation(format!(

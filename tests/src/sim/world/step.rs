@@ -15,6 +15,9 @@ use super::member::Place;
 use super::strikes::is_poison;
 use super::{Event, World};
 
+/// Most bodies that a replica keeps for each member.
+const BODIES_MAX: usize = 8;
+
 impl World {
     pub(super) fn step(&mut self, n: usize, input: Input) -> Result<(), Violation> {
         let now = self.clock(n);
@@ -43,6 +46,13 @@ impl World {
         let Some(replica) = member.replica() else {
             return Ok(());
         };
+        let (waiting, _) = replica.pool_size();
+        let bodies = replica.bodies_kept();
+        if waiting > self.consortium.pool_max() || bodies > BODIES_MAX * self.members.len() {
+            return Err(Violation(format!(
+                "member {n} holds {waiting} envelopes and {bodies} bodies"
+            )));
+        }
         let latest = self.latest_time();
         for height in self.oracle.unseen(n, replica.tip().height) {
             let Some(stored) = member.disk.kept_block(height) else {
@@ -205,13 +215,17 @@ impl World {
             | Effect::Broadcast(Class::Agreement, bytes) => Message::decode(bytes).ok(),
             _ => None,
         });
-        let messages: Vec<ConsensusMessage> = said
-            .filter_map(|message| match message {
-                Message::Consensus(message) => Some(message),
-                _ => None,
-            })
-            .collect();
-        if self.members[n].is_byzantine {
+        let mut messages = Vec::new();
+        let is_byzantine = self.members[n].is_byzantine;
+        for message in said {
+            match message {
+                Message::Consensus(message) => messages.push(message),
+                Message::Fetch(ids) if !is_byzantine => self.conduct.asks_for_envelopes(&ids)?,
+                Message::FetchBody(id) if !is_byzantine => self.conduct.asks_for_body(&id)?,
+                _ => {}
+            }
+        }
+        if is_byzantine {
             let heard = &mut self.conduct;
             messages
                 .iter()
