@@ -4,7 +4,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/jangbu/target
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help setup build demo test sim chaos lint deny
+.PHONY: help setup build demo test mutants sim chaos lint deny
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ chaos: build ## real processes, disturbed at random: make chaos MINUTES=120 NODE
 	JANGBU_CHAOS_MINUTES=$(MINUTES) JANGBU_CHAOS_NODES=$(NODES) JANGBU_CHAOS_SEED=$(SEED) \
 	JANGBU_CHAOS_RATE=$(RATE) \
 	cargo test --release --locked --workspace --test chaos -- --nocapture
+
+mutants: ## faults on purpose, one at a time: who notices each
+	cargo test --release --locked --workspace --features jangbu-tests/mutants --test sim_mutants -- --nocapture
 
 lint: setup ## format, lints, documentation, spelling
 	cargo fmt --all --check

@@ -150,7 +150,6 @@ pub fn execute(
                 purpose: *purpose,
                 statement: &id,
                 height: context.height,
-                time_ms: context.time_ms,
                 sequence: next,
             };
             let known =

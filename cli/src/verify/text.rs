@@ -197,12 +197,10 @@ fn in_words(finding: &Finding) -> String {
 fn passport(subject: &SubjectReport) -> String {
     match &subject.passport {
         None => String::new(),
-        Some(passport) => match passport.life.warning() {
-            None => format!("; its passport is at version {}", passport.version),
-            Some(warning) => {
-                format!("; its passport, version {}, is {warning}", passport.version)
-            }
-        },
+        Some(passport) if passport.revoked => {
+            format!("; its passport, version {}, is REVOKED", passport.version)
+        }
+        Some(passport) => format!("; its passport is at version {}", passport.version),
     }
 }
 
@@ -224,7 +222,7 @@ fn tree(composition: &Composition) -> String {
                     .map(|passport| PassportAnswer {
                         granularity: passport.granularity,
                         version: passport.version,
-                        life: passport.life,
+                        revoked: passport.revoked,
                     }),
                 depth: part.depth,
             })

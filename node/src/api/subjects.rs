@@ -7,7 +7,6 @@ use axum::extract::State;
 use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, Slot, SubjectId};
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::passport::Life;
 use jangbu_ledger::state::{
     Record, SlotRecord, StateReader, StreamRecord, SubjectRecord, decode_record, key,
 };
@@ -64,7 +63,7 @@ struct StreamAnswer {
 pub(super) struct PassportAnswer {
     granularity: Granularity,
     version: u32,
-    life: Life,
+    revoked: bool,
 }
 
 impl PassportAnswer {
@@ -72,7 +71,7 @@ impl PassportAnswer {
         subject.passport.as_ref().map(|passport| Self {
             granularity: passport.granularity,
             version: passport.version,
-            life: passport.life,
+            revoked: passport.revoked,
         })
     }
 }
