@@ -1,6 +1,6 @@
 //! Correct replicas among as many Byzantine ones as there may be, on many seeds.
 //!
-//! A failure names its seed. `JANGBU_SIM_SEEDS=17..18` runs that one only; with `--nocapture` each
+//! A failure names its seed. `JANGBU_LIARS=17..18` runs that one only; with `--nocapture` each
 //! run says how it went.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -22,10 +22,10 @@ fn plan(seed: u64, validators: usize) -> Plan {
 
 /// The seeds to run: from the environment, or these.
 fn seeds(default: Range<u64>) -> Range<u64> {
-    let Ok(text) = std::env::var("JANGBU_SIM_SEEDS") else {
+    let Ok(text) = std::env::var("JANGBU_LIARS") else {
         return default;
     };
-    let (from, to) = text.split_once("..").expect("JANGBU_SIM_SEEDS=from..to");
+    let (from, to) = text.split_once("..").expect("JANGBU_LIARS=from..to");
     from.parse().unwrap()..to.parse().unwrap()
 }
 
@@ -71,7 +71,7 @@ fn check_told(told: &BTreeMap<Lie, u64>) {
         .iter()
         .filter(|lie| !told.contains_key(lie))
         .collect();
-    let chosen = std::env::var("JANGBU_SIM_SEEDS").is_ok();
+    let chosen = std::env::var("JANGBU_LIARS").is_ok();
     assert!(chosen || untold.is_empty(), "never told: {untold:?}");
 }
 
