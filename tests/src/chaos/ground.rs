@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use jangbu_genesis::document::Parameters;
 
@@ -33,6 +34,8 @@ pub(super) struct Ground {
     pub(super) network: Network,
     /// The node with the small disk.
     pub(super) small_disk: usize,
+    /// When each node was started last.
+    started: Vec<Instant>,
     /// What the agents tried.
     pub(super) tried: Option<Receiver<Tried>>,
 }
@@ -61,6 +64,7 @@ impl Ground {
             links,
             network,
             small_disk,
+            started: vec![Instant::now(); nodes],
             tried: Some(tried),
         })
     }
@@ -68,7 +72,14 @@ impl Ground {
     /// Starts a node, and tells its neighbour which process it is.
     pub(super) fn start(&mut self, node: usize) {
         self.cluster.nodes[node].start();
+        self.started[node] = Instant::now();
         self.agents[node].set_process(self.cluster.nodes[node].id());
+    }
+
+    /// Whether a node has told its numbers since it was started.
+    pub(super) fn has_answered(&self, node: usize) -> bool {
+        let last = self.agents[node].last();
+        last.is_some_and(|last| last.at > self.started[node])
     }
 
     /// Gives the small disk room again.

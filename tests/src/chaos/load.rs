@@ -21,7 +21,7 @@ use crate::sim::Dice;
 
 /// Most statements in an envelope, and their number in a large one; these have payloads as well.
 const STATEMENTS_MAX: u64 = 4;
-const STATEMENTS_LARGE: u64 = 20;
+const STATEMENTS_LARGE: u64 = 40;
 /// Most envelopes on their way; beyond, none is offered, and that is counted.
 const OPEN_MAX: usize = 4096;
 /// Before an envelope is handed in again.

@@ -21,7 +21,7 @@ use crate::cluster::{NodeProcess, PATIENCE};
 /// heights are read twice a second.
 pub(super) const BEHIND_MAX: u64 = 10;
 /// How long a full disk may stay unnoticed: the database uses up what it had reserved first.
-const UNNOTICED_MAX: Duration = Duration::from_secs(30);
+const UNNOTICED_MAX: Duration = Duration::from_secs(60);
 /// How often the storm looks.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -213,10 +213,12 @@ impl Storm {
         let now = Instant::now();
         let mut phase = Phase::Holds(Some(now + card.hold));
         for node in &victims {
+            let has_answered = ground.has_answered(*node);
             let node = &mut ground.cluster.nodes[*node];
             match card.fault {
-                Fault::Kill => node.kill(),
-                Fault::Stop => node.terminate(),
+                // A process that has just begun takes no signal yet: it dies of it.
+                Fault::Stop if has_answered => node.terminate(),
+                Fault::Kill | Fault::Stop => node.kill(),
                 Fault::Pause => node.pause(),
                 Fault::DiskFull => {
                     ground.disk.fill();
