@@ -243,8 +243,11 @@ impl Storm {
                 Fault::Kill | Fault::Stop => ground.start(*node),
                 Fault::Pause => ground.cluster.nodes[*node].resume(),
                 Fault::DiskFull => {
-                    // It may have ended only now.
-                    let _ended = ended_for_want_of_room(&mut ground.cluster.nodes[*node]);
+                    let full = &mut ground.cluster.nodes[*node];
+                    if !ended_for_want_of_room(full) {
+                        // It may be about to end, and must not do so once it has room.
+                        full.kill();
+                    }
                     ground.make_room();
                     ground.start(*node);
                 }
