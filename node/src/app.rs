@@ -19,7 +19,7 @@ use jangbu_genesis::keystore::KeystoreError;
 use jangbu_ledger::founding::GenesisBlock;
 use jangbu_ledger::id::Height;
 use jangbu_ledger::state_tree::StateTreeError;
-use jangbu_replica::candidate::genesis_commit;
+use jangbu_replica::founding;
 use jangbu_replica::replica::{Fatal, Replica};
 use jangbu_replica::store::{Store as _, StoreError};
 use tokio::net::TcpListener;
@@ -142,25 +142,14 @@ pub fn init(config: &Config) -> Result<(), AppError> {
     found(&mut store, genesis).map_err(|source| store_error(config, source))
 }
 
-/// Commits the genesis block to an empty store; checks that a store which is not has it. To
-/// found a ledger is to say that this validator never voted on it before.
+/// Makes or checks the first block. To found a ledger is to say that this validator never voted
+/// on it before.
 fn found(store: &mut RocksStore, genesis: GenesisBlock) -> Result<(), StoreError> {
-    if store.tip()?.is_none() {
-        let commit =
-            genesis_commit(genesis).map_err(|error| StoreError::Failed(error.to_string()))?;
-        return store.commit(&commit);
-    }
-    if store.tip()?.is_some_and(|tip| tip.height == Height(0)) && store.is_following()? {
+    let tip = founding::found(store, genesis)?;
+    if tip.height == Height(0) && store.is_following()? {
         store.set_following(false)?;
     }
-    let first = store.block(Height(0))?;
-    if first.is_some_and(|first| first.block.header == genesis.block.header) {
-        Ok(())
-    } else {
-        Err(StoreError::Corrupt(
-            "its first block is not the one that the genesis file founds".into(),
-        ))
-    }
+    Ok(())
 }
 
 /// Threads for what blocks beside reads of the database: name look-ups of the mesh.

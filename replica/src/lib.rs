@@ -8,6 +8,7 @@ pub mod candidate;
 mod catchup;
 pub mod chain;
 pub mod cosign;
+pub mod founding;
 pub mod memory_store;
 pub mod message;
 pub mod pool;

@@ -33,10 +33,11 @@ use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::founding::GenesisBlock;
 use jangbu_ledger::id::{BlockId, EnvelopeId, Height, KeyId, TimeMs};
 
-use crate::candidate::{Candidate, genesis_commit};
+use crate::candidate::Candidate;
 use crate::catchup::{Ask, CatchUp};
 use crate::chain::Chain;
 use crate::cosign::Cosigner;
+use crate::founding;
 use crate::message::{Class, Message};
 use crate::pool::{AdmissionError, Pool, PoolLimits};
 use crate::store::{Append, FinalCheckpoint, Store, StoreError, Tip};
@@ -251,24 +252,7 @@ impl<S: Store> Replica<S> {
     ///
     /// [`Fatal`] if the store fails, is of another ledger, or its log cannot be replayed.
     pub fn new(config: Config, mut store: S, now: TimeMs) -> Result<(Self, Vec<Effect>), Fatal> {
-        let genesis_id = config.genesis.block.header.id();
-        let tip = match store.tip()? {
-            Some(tip) => {
-                let first = store.block(Height(0))?;
-                if first.is_none_or(|stored| stored.block.header.id() != genesis_id) {
-                    return Err(StoreError::Corrupt(
-                        "it holds another ledger than the genesis file founds".into(),
-                    )
-                    .into());
-                }
-                tip
-            }
-            None => {
-                let commit = genesis_commit(config.genesis)?;
-                store.commit(&commit)?;
-                commit.tip
-            }
-        };
+        let tip = founding::found(&mut store, config.genesis)?;
         if config.restored && config.signer.is_some() {
             store.set_following(true)?;
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use jangbu_replica::replica::{Input, Token};
 use jangbu_tests::sim::Calm;
 
 /// Virtual milliseconds that 40 blocks take, one after the other, with this member down.
@@ -37,4 +38,24 @@ fn a_quarter_of_the_heights_without_their_proposer_costs_a_moment_each() {
         each <= 80,
         "{each} ms for each height that it would propose"
     );
+}
+
+#[test]
+fn blocks_stay_as_large_as_they_were() {
+    let mut calm = Calm::all_up(4);
+    calm.stop(2);
+    calm.live_for(3_000);
+    let (batches, of) = (24, 300);
+    for batch in 0..batches {
+        let numbers = batch * of..(batch + 1) * of;
+        let envelope = |number| (Token(number), calm.consortium.envelope(number).1);
+        let submission = Input::Submit(numbers.map(envelope).collect());
+        calm.step(0, submission);
+        calm.live_for(1_500);
+    }
+    let recorded = calm.members[0].committed.len();
+    assert_eq!(recorded, usize::try_from(batches * of).unwrap());
+    // The first envelopes of a batch do not wait for the others.
+    let blocks = calm.height(0);
+    assert!(blocks <= 2 * batches, "{blocks} blocks");
 }

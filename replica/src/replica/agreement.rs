@@ -191,7 +191,8 @@ impl<S: Store> Replica<S> {
         if height != self.tip.height.next() {
             return Ok(None);
         }
-        let Some(candidate) = self.make_block(proposer, round)? else {
+        let failed = self.failed_rounds(height, round);
+        let Some(candidate) = self.make_block(proposer, self.block_size.after(failed))? else {
             return Ok(None);
         };
         let id = candidate.id;
@@ -209,7 +210,11 @@ impl<S: Store> Replica<S> {
 
     /// The next block, without the envelopes that cannot be executed; `None` if not even an
     /// empty one can, which leaves the round to the next proposer.
-    fn make_block(&mut self, proposer: KeyId, round: u32) -> Result<Option<Candidate>, Fatal> {
+    fn make_block(
+        &mut self,
+        proposer: KeyId,
+        statements_max: usize,
+    ) -> Result<Option<Candidate>, Fatal> {
         let time = TimeMs(self.now.0.max(self.tip.time_ms.0 + 1));
         for attempt in 0..=CULPRITS_MAX {
             // So many at once are no accident: the others have to wait for the next block.
@@ -224,7 +229,7 @@ impl<S: Store> Replica<S> {
                 &self.tip,
                 proposer,
                 time,
-                self.block_size.in_round(round),
+                statements_max,
                 self.pool.iter().take(most),
             );
             match made {
@@ -271,8 +276,9 @@ impl<S: Store> Replica<S> {
         mut candidate: Candidate,
         certificate: CommitCertificate,
     ) -> Result<(), Fatal> {
+        let failed = self.failed_rounds(certificate.height, certificate.round);
         self.block_size.decided(
-            certificate.round,
+            failed,
             candidate.commit.entries.len(),
             self.now.0.saturating_sub(self.started_at.0),
         );

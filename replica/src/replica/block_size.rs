@@ -3,7 +3,8 @@
 //! A proposer's own choice, no rule of validity. Without it, a backlog would make blocks that
 //! take longer to execute than a round lasts, and every round would propose the same again: the
 //! ledger would stop just when there is most to do. So each later round proposes half as much,
-//! and later heights learn from how long the last ones took.
+//! and later heights learn from how long the last ones took. Rounds whose proposer is down say
+//! nothing about size and do not count.
 
 /// Where a replica starts.
 const START: usize = 1024;
@@ -29,17 +30,20 @@ impl Default for BlockSize {
 }
 
 impl BlockSize {
-    /// Most statements of a proposal in this round; one envelope may exceed it.
-    pub(super) fn in_round(&self, round: u32) -> usize {
-        self.statements.checked_shr(round).unwrap_or(0).max(1)
+    /// Most statements of a proposal after so many failed rounds; one envelope may exceed it.
+    pub(super) fn after(&self, failed_rounds: u32) -> usize {
+        self.statements
+            .checked_shr(failed_rounds)
+            .unwrap_or(0)
+            .max(1)
     }
 
-    /// A block of so many statements was agreed upon in this round, so long after its height
-    /// began.
-    pub(super) fn decided(&mut self, round: u32, statements: usize, took_ms: u64) {
+    /// A block of so many statements was agreed upon after so many failed rounds, so long after
+    /// its height began.
+    pub(super) fn decided(&mut self, failed_rounds: u32, statements: usize, took_ms: u64) {
         let size = self.statements;
         let full = statements >= size / 2;
-        let next = if round > 0 {
+        let next = if failed_rounds > 0 {
             size / 2
         } else if full && took_ms > SLOW_MS {
             size - size / 8
@@ -59,9 +63,9 @@ mod tests {
     #[test]
     fn every_round_proposes_half_as_much_down_to_one_envelope() {
         let size = BlockSize::default();
-        assert_eq!(size.in_round(0), START);
-        assert_eq!(size.in_round(3), START / 8);
-        assert_eq!(size.in_round(u32::MAX), 1);
+        assert_eq!(size.after(0), START);
+        assert_eq!(size.after(3), START / 8);
+        assert_eq!(size.after(u32::MAX), 1);
     }
 
     #[test]
@@ -70,14 +74,14 @@ mod tests {
         for _ in 0..100 {
             size.decided(0, usize::MAX, 10);
         }
-        assert_eq!(size.in_round(0), MAX);
+        assert_eq!(size.after(0), MAX);
         size.decided(0, 1, 10_000);
-        assert_eq!(size.in_round(0), MAX, "a small block says nothing");
+        assert_eq!(size.after(0), MAX, "a small block says nothing");
         size.decided(0, MAX, 10_000);
-        assert!(size.in_round(0) < MAX);
+        assert!(size.after(0) < MAX);
         for _ in 0..100 {
             size.decided(1, MAX, 10);
         }
-        assert_eq!(size.in_round(0), MIN);
+        assert_eq!(size.after(0), MIN);
     }
 }

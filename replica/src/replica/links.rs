@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jangbu_consensus::{self as consensus, TimerKind};
-use jangbu_ledger::id::{KeyId, TimeMs};
+use jangbu_ledger::id::{Height, KeyId, TimeMs};
 
 use super::{PeerId, Replica};
 use crate::store::Store;
@@ -62,6 +62,20 @@ impl Links {
 }
 
 impl<S: Store> Replica<S> {
+    /// Of the rounds before `round`, those that failed although their proposer is up: what says
+    /// that blocks are too large. At most the validators' number is looked at.
+    pub(super) fn failed_rounds(&self, height: Height, round: u32) -> u32 {
+        let set = &self.chain.validator_set;
+        let turn = u32::try_from(set.count()).unwrap_or(u32::MAX);
+        let first = round.saturating_sub(turn);
+        let is_up = |round: &u32| {
+            let proposer = set.proposer(height, *round).id();
+            !self.links.is_down(&proposer, self.now)
+        };
+        let failed = (first..round).filter(is_up).count();
+        first.saturating_add(u32::try_from(failed).unwrap_or(u32::MAX))
+    }
+
     /// How long a timer of consensus is to wait that should wait `after_ms`.
     pub(super) fn wait_of(&self, id: consensus::TimerId, after_ms: u64) -> u64 {
         let proposer = self.chain.validator_set.proposer(id.height, id.round).id();
