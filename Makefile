@@ -33,7 +33,7 @@ chaos: build ## real processes, disturbed at random: make chaos MINUTES=120 NODE
 	JANGBU_CHAOS_RATE=$(RATE) \
 	cargo test --release --locked --workspace --test chaos -- --nocapture
 
-mutants: ## faults on purpose, one at a time: who notices each
+mutants: setup ## faults on purpose, one at a time: who notices each
 	cargo test --release --locked --workspace --features jangbu-tests/mutants --test sim_mutants -- --nocapture
 
 lint: setup ## format, lints, documentation, spelling
