@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use jangbu_ledger::id::Sequence;
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::statement::Kind;
 
 use crate::client::{Client, Item, Side};
 use crate::context::Context;
@@ -25,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "MEMBER")]
     by: Option<String>,
     /// Only statements of this kind: passport_issued, component_linked, sealed…
-    #[arg(long, value_name = "KIND", value_parser = KINDS)]
+    #[arg(long, value_name = "KIND", value_parser = Kind::NAMES)]
     kind: Option<String>,
     /// From this entry on
     #[arg(long, value_name = "ENTRY", default_value_t = 0)]
@@ -37,20 +38,6 @@ pub struct Args {
     #[arg(long)]
     all: bool,
 }
-
-/// The kinds there are, by the names that statements carry.
-const KINDS: [&str; 10] = [
-    "passport_issued",
-    "passport_superseded",
-    "passport_revoked",
-    "granularity_linked",
-    "component_linked",
-    "component_confirmed",
-    "observed",
-    "sealed",
-    "key_revoked",
-    "evidence_recorded",
-];
 
 /// Lists.
 ///

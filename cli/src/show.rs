@@ -269,16 +269,13 @@ impl SubjectShown {
         let owner = subject.owner_name.as_deref().unwrap_or("unknown");
         rows.push(("company", crate::client::printable(owner)));
         if let Some(passport) = &subject.passport {
-            let revoked = if passport.revoked { ", REVOKED" } else { "" };
-            rows.push((
-                "passport",
-                format!(
-                    "{:?}, version {}{revoked}",
-                    passport.granularity, passport.version
-                )
-                .to_lowercase()
-                .replace("revoked", "REVOKED"),
-            ));
+            let mut text = format!("{:?}, version {}", passport.granularity, passport.version);
+            text.make_ascii_lowercase();
+            if let Some(warning) = passport.life.warning() {
+                text.push_str(", ");
+                text.push_str(warning);
+            }
+            rows.push(("passport", text));
         }
         if let Some(part_of) = &subject.part_of {
             // The ledger knows the coarser subject by its id; who linked it named it.

@@ -93,15 +93,73 @@ pub fn sentence(statement: &Statement) -> String {
             format!("confirms a component of {subject} (link {})", short(link))
         }
         Kind::Observed { event } => {
-            let mut line = format!("observed an event ({}) of {subject}", lower(event));
-            if statement.streams.len() > 1 {
-                let more = statement.streams.len() - 1;
-                let _ = write!(line, " and {more} more");
-            }
-            line
+            format!(
+                "observed an event ({}) of {}",
+                lower(event),
+                about(statement, &subject)
+            )
         }
         Kind::Sealed => "says something sealed".to_owned(),
         Kind::KeyRevoked { key } => format!("revokes its key {key}"),
+        Kind::PassportSuspended => format!("suspends the passport of {subject}"),
+        Kind::PassportReinstated => format!("reinstates the passport of {subject}"),
+        Kind::PassportEnded { fate } => {
+            format!("closes the passport of {subject}: {}", lower(fate))
+        }
+        Kind::PassportRegistered { version, .. } => {
+            format!("registered version {version} of the passport of {subject}")
+        }
+        Kind::PassportEndorsed {
+            version,
+            expires_at_ms,
+            ..
+        } => {
+            let until = expires_at_ms.map_or_else(String::new, |expires| {
+                format!(" until {}", rfc3339(expires))
+            });
+            format!("endorses version {version} of the passport of {subject}{until}")
+        }
+        Kind::EndorsementWithdrawn { endorsement } => {
+            format!(
+                "withdraws its endorsement {} of {subject}",
+                short(endorsement)
+            )
+        }
+        Kind::Derived { predecessors, by } => {
+            let first = predecessors
+                .first()
+                .map_or_else(String::new, ToString::to_string);
+            let mut line = format!("made {subject} of {first} ({})", lower(by));
+            if predecessors.len() > 1 {
+                let _ = write!(line, " and {} more", predecessors.len() - 1);
+            }
+            line
+        }
+        Kind::HandoverOffered { of, to } => {
+            format!("offers {} of {subject} to {}", lower(of), short(to))
+        }
+        Kind::HandoverAccepted { offer } => {
+            format!("takes {subject} over (offer {})", short(offer))
+        }
+        Kind::HandoverEnded { offer } => {
+            format!("ends the offer {} of {subject}", short(offer))
+        }
+        Kind::ComponentContested { link } => {
+            format!("denies a component of {subject} (link {})", short(link))
+        }
+        Kind::CompositionClosed { links } => {
+            format!("states that all {links} components of {subject} are linked")
+        }
+        Kind::NoticeIssued { sort } => {
+            format!("warns of {} ({})", about(statement, &subject), lower(sort))
+        }
+        Kind::NoticeLifted { notice } => {
+            format!(
+                "lifts its notice {} about {}",
+                short(notice),
+                about(statement, &subject)
+            )
+        }
         Kind::EvidenceRecorded { equivocation } => {
             let offence = equivocation.offence();
             format!(
@@ -112,6 +170,14 @@ pub fn sentence(statement: &Statement) -> String {
                 offence.round
             )
         }
+    }
+}
+
+/// The first of the statement's subjects, and how many more there are.
+fn about(statement: &Statement, first: &str) -> String {
+    match statement.streams.len() {
+        0 | 1 => first.to_owned(),
+        many => format!("{first} and {} more", many - 1),
     }
 }
 

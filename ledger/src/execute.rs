@@ -150,6 +150,7 @@ pub fn execute(
                 purpose: *purpose,
                 statement: &id,
                 height: context.height,
+                time_ms: context.time_ms,
                 sequence: next,
             };
             let known =

@@ -18,6 +18,7 @@ pub mod identifier;
 pub mod json;
 pub mod merkle;
 pub mod note;
+pub mod passport;
 pub mod policy;
 pub mod receipt;
 pub mod rules;

@@ -4,157 +4,20 @@
 //! problem type and in `docs/rules.md`. The rules of one group stand in one file below.
 
 mod components;
+mod endorsement;
 mod evidence;
+mod handover;
+mod notice;
 mod passport;
+mod rule;
 mod subject;
 
-use bincode::{Decode, Encode};
-use serde::Serialize;
-
-use crate::id::{ChainId, Height, MemberId, Sequence, StatementId};
+use crate::id::{ChainId, Height, MemberId, Sequence, StatementId, TimeMs};
+use crate::passport::LifeStep;
 use crate::state::{KeyPurpose, KeyRecord, MemberRecord, Overlay, SlotRecord, StateError, key};
 use crate::statement::{Kind, Statement, Stream};
 
-/// A rule's id. The number is part of the format: never reuse one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
-pub enum Rule {
-    /// Only an active member speaks.
-    MemberKnown,
-    /// A key signs only what its purpose allows.
-    KeyPurpose,
-    /// The member's role does not say such things.
-    MemberRole,
-    /// An identifier under a prefix is opened only by the prefix's holder.
-    SubjectPrefix,
-    /// Only a subject's owner speaks in its open stream.
-    SubjectOwner,
-    /// What others say stands in the claims stream, which the owner does not use.
-    ClaimsByOthers,
-    /// The subject is not on the ledger.
-    SubjectKnown,
-    /// A referenced statement is not on the ledger.
-    ReferenceKnown,
-    /// A subject has one passport.
-    PassportOnce,
-    /// There is no passport to act on.
-    PassportIssued,
-    /// Versions follow one another without a gap.
-    PassportVersion,
-    /// A revoked passport stays revoked.
-    PassportRevoked,
-    /// Item goes into batch or model, batch into model.
-    GranularityOrder,
-    /// A subject belongs to one coarser product.
-    GranularityOnce,
-    /// Only links of one's own products may be made.
-    GranularityOperator,
-    /// The link to confirm is not on the ledger.
-    LinkKnown,
-    /// A link is confirmed once.
-    LinkOnce,
-    /// Only the component's own company confirms.
-    LinkConfirmer,
-    /// A confirmed composition has no cycle.
-    LinkCycle,
-    /// The composition is too large to check for cycles.
-    LinkTooLarge,
-    /// A slot is used once.
-    SlotOnce,
-    /// A member revokes its own keys.
-    KeyOwner,
-    /// A key is revoked once.
-    KeyOnce,
-    /// Evidence is of a validator of this ledger, and its signatures hold.
-    EvidenceHolds,
-    /// What a validator said twice is recorded once.
-    EvidenceOnce,
-}
-
-impl Rule {
-    /// The id in documents, errors and problem types.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::MemberKnown => "member.known",
-            Self::KeyPurpose => "key.purpose",
-            Self::MemberRole => "member.role",
-            Self::SubjectPrefix => "subject.prefix",
-            Self::SubjectOwner => "subject.owner",
-            Self::ClaimsByOthers => "claims.by-others",
-            Self::SubjectKnown => "subject.known",
-            Self::ReferenceKnown => "reference.known",
-            Self::PassportOnce => "passport.once",
-            Self::PassportIssued => "passport.issued",
-            Self::PassportVersion => "passport.version",
-            Self::PassportRevoked => "passport.revoked",
-            Self::GranularityOrder => "granularity.order",
-            Self::GranularityOnce => "granularity.once",
-            Self::GranularityOperator => "granularity.operator",
-            Self::LinkKnown => "link.known",
-            Self::LinkOnce => "link.once",
-            Self::LinkConfirmer => "link.confirmer",
-            Self::LinkCycle => "link.cycle",
-            Self::LinkTooLarge => "link.too-large",
-            Self::SlotOnce => "slot.once",
-            Self::KeyOwner => "key.owner",
-            Self::KeyOnce => "key.once",
-            Self::EvidenceHolds => "evidence.holds",
-            Self::EvidenceOnce => "evidence.once",
-        }
-    }
-
-    /// What was wrong and what to do, for people.
-    #[must_use]
-    pub const fn explanation(self) -> &'static str {
-        match self {
-            Self::MemberKnown => "the author is not a member of this consortium",
-            Self::KeyPurpose => {
-                "this key may not sign such a statement: attestor keys sign statements, \
-                 admin keys sign changes of keys"
-            }
-            Self::MemberRole => "the author's role may not make such a statement",
-            Self::SubjectPrefix => {
-                "the identifier lies under a prefix that the author does not hold; \
-                 use an identifier of your own, or ask for the prefix at admission"
-            }
-            Self::SubjectOwner => {
-                "the subject belongs to another member; only its owner may say this"
-            }
-            Self::ClaimsByOthers => {
-                "claims are what others say about a subject; its owner uses the open stream"
-            }
-            Self::SubjectKnown => {
-                "nothing is recorded about the subject yet; issue its passport first"
-            }
-            Self::ReferenceKnown => "a referenced statement is not on the ledger",
-            Self::PassportOnce => "the subject already has a passport; supersede it instead",
-            Self::PassportIssued => "the subject has no passport yet; issue it first",
-            Self::PassportVersion => "the version must be the current one plus 1",
-            Self::PassportRevoked => "the passport is revoked, which is final",
-            Self::GranularityOrder => "an item goes into a batch or model, a batch into a model",
-            Self::GranularityOnce => "the subject already belongs to a batch or model",
-            Self::GranularityOperator => "the batch or model has another operator",
-            Self::LinkKnown => {
-                "no such component link is on the ledger, or it is of another product"
-            }
-            Self::LinkOnce => "the link is already confirmed",
-            Self::LinkConfirmer => {
-                "only the company that issued the component may confirm the link"
-            }
-            Self::LinkCycle => "the confirmed link would make a product a part of itself",
-            Self::LinkTooLarge => {
-                "the component's composition is too large to be checked for cycles"
-            }
-            Self::SlotOnce => "the slot is already used",
-            Self::KeyOwner => "the key is unknown or belongs to another member",
-            Self::KeyOnce => "the key is already revoked",
-            Self::EvidenceHolds => {
-                "the two messages do not show that a validator of this ledger contradicted itself"
-            }
-            Self::EvidenceOnce => "this is recorded already",
-        }
-    }
-}
+pub use rule::Rule;
 
 /// Why a statement did not become an entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -180,6 +43,8 @@ pub struct Author<'a> {
     pub statement: &'a StatementId,
     /// The block.
     pub height: Height,
+    /// The block's time.
+    pub time_ms: TimeMs,
     /// The entry it would become.
     pub sequence: Sequence,
 }
@@ -221,11 +86,51 @@ pub fn judge(
             passport::issue(state, author, &member, statement, *granularity)
         }
         Kind::PassportSuperseded { version, .. } => {
-            passport::supersede(state, author, statement, *version)
+            passport::supersede(state, author, &member, statement, *version)
         }
-        Kind::PassportRevoked { .. } => passport::revoke(state, author, statement),
+        Kind::PassportRevoked { .. } => {
+            passport::step(state, author, &member, statement, LifeStep::Revoke)
+        }
+        Kind::PassportSuspended => {
+            passport::step(state, author, &member, statement, LifeStep::Suspend)
+        }
+        Kind::PassportReinstated => {
+            passport::step(state, author, &member, statement, LifeStep::Reinstate)
+        }
+        Kind::PassportEnded { .. } => {
+            passport::step(state, author, &member, statement, LifeStep::End)
+        }
+        Kind::PassportRegistered { version, .. } => {
+            passport::register(state, author, &member, statement, *version)
+        }
+        Kind::PassportEndorsed {
+            version,
+            expires_at_ms,
+            ..
+        } => endorsement::endorse(
+            state,
+            author,
+            &member,
+            statement,
+            (*version, *expires_at_ms),
+        ),
+        Kind::EndorsementWithdrawn { endorsement } => {
+            endorsement::withdraw(state, author, statement, endorsement)
+        }
+        Kind::Derived { predecessors, .. } => {
+            passport::derive(state, author, &member, statement, predecessors)
+        }
+        Kind::HandoverOffered { of, to } => {
+            handover::offer(state, author, &member, statement, *of, to)
+        }
+        Kind::HandoverAccepted { offer } => handover::accept(state, author, statement, offer),
+        Kind::HandoverEnded { offer } => handover::end(state, author, statement, offer),
+        Kind::ComponentContested { link } => components::contest(state, author, statement, link),
+        Kind::CompositionClosed { links } => components::close(state, author, statement, *links),
+        Kind::NoticeIssued { .. } => notice::issue(state, author, &member, statement),
+        Kind::NoticeLifted { notice } => notice::lift(state, author, statement, notice),
         Kind::GranularityLinked { part_of } => {
-            passport::link_granularity(state, author, statement, part_of)
+            passport::link_granularity(state, author, &member, statement, part_of)
         }
         Kind::ComponentLinked { child, .. } => {
             components::link(state, author, &member, statement, child)

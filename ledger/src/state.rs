@@ -14,11 +14,12 @@ use serde::Serialize;
 use crate::codec;
 use crate::equivocation::Offence;
 use crate::hash::Domain;
-use crate::id::{Digest, Height, KeyId, MemberId, Sequence, Slot, StatementId, SubjectId};
+use crate::id::{Digest, Height, KeyId, MemberId, Sequence, Slot, StatementId, SubjectId, TimeMs};
 use crate::identifier::Prefix;
+use crate::passport::Life;
 use crate::signature::PublicKey;
 use crate::state_tree::StateKey;
-use crate::statement::Granularity;
+use crate::statement::{Granularity, Handed};
 
 /// Largest record in bytes.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
@@ -110,6 +111,12 @@ pub struct SubjectRecord {
     pub part_of: Option<SubjectId>,
     /// Number of its confirmed components, each under its own key.
     pub components: u32,
+    /// Number of its component links, confirmed or not.
+    pub links: u32,
+    /// Whether its owner said that all of them are there; a new link takes that back.
+    pub closed: bool,
+    /// Who has it, if not its owner.
+    pub custodian: Option<MemberId>,
 }
 
 /// Which of a subject's two streams.
@@ -137,8 +144,12 @@ pub struct PassportRecord {
     pub granularity: Granularity,
     /// Current version, from 1.
     pub version: u32,
-    /// Whether it was revoked.
-    pub revoked: bool,
+    /// Whether it may be relied on.
+    pub life: Life,
+    /// Who suspended it, while it is suspended.
+    pub suspended_by: Option<MemberId>,
+    /// The entry that issued it.
+    pub issued: Sequence,
 }
 
 /// An asserted component link.
@@ -150,6 +161,49 @@ pub struct LinkRecord {
     pub child: SubjectId,
     /// The component's company, once it agreed (or at once, if it is the product's own).
     pub confirmed_by: Option<MemberId>,
+    /// The component's company, while it denies the link.
+    pub contested_by: Option<MemberId>,
+}
+
+/// An endorsement of a version of a passport.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct EndorsementRecord {
+    /// The product.
+    pub subject: SubjectId,
+    /// Who vouches.
+    pub by: MemberId,
+    /// For which version.
+    pub version: u32,
+    /// Until when, if not for good.
+    pub expires_at_ms: Option<TimeMs>,
+    /// Whether it was withdrawn.
+    pub withdrawn: bool,
+}
+
+/// An offer to hand a product over.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct HandoverRecord {
+    /// The product.
+    pub subject: SubjectId,
+    /// What of it.
+    pub of: Handed,
+    /// Who offers.
+    pub from: MemberId,
+    /// To whom.
+    pub to: MemberId,
+    /// Whether it awaits an answer.
+    pub open: bool,
+}
+
+/// A notice.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct NoticeRecord {
+    /// Who issued it.
+    pub by: MemberId,
+    /// Of which subjects, in the statement's order.
+    pub subjects: Vec<SubjectId>,
+    /// Whether it was lifted.
+    pub lifted: bool,
 }
 
 /// A used slot of some sealed stream.
@@ -188,6 +242,10 @@ impl Record for StreamRecord {}
 impl Record for LinkRecord {}
 impl Record for SlotRecord {}
 impl Record for SubjectId {}
+impl Record for StatementId {}
+impl Record for EndorsementRecord {}
+impl Record for HandoverRecord {}
+impl Record for NoticeRecord {}
 impl Record for ValidatorRecord {}
 impl Record for OffenceRecord {}
 
@@ -212,7 +270,7 @@ impl StreamRecord {
 
 /// Keys of the records, one domain per sort of record.
 pub mod key {
-    use super::{Domain, KeyId, MemberId, Offence, Slot, StateKey, StatementId, SubjectId};
+    use super::{Domain, Handed, KeyId, MemberId, Offence, Slot, StateKey, StatementId, SubjectId};
 
     macro_rules! state_key {
         ($(#[$doc:meta])* $name:ident, $context:literal, $($arg:ident: $type:ty),+) => {
@@ -252,6 +310,22 @@ pub mod key {
     state_key! {
         /// A [`super::SlotRecord`]. The member is inside: a copied slot lands elsewhere.
         slot, "jangbu/state-slot/v1", member: MemberId, slot: Slot
+    }
+    state_key! {
+        /// An [`super::EndorsementRecord`], by its statement.
+        endorsement, "jangbu/state-endorsement/v1", id: StatementId
+    }
+    state_key! {
+        /// A [`super::HandoverRecord`], by the offer.
+        handover, "jangbu/state-handover/v1", offer: StatementId
+    }
+    state_key! {
+        /// The last offer to hand this over: a `StatementId`.
+        last_offer, "jangbu/state-last-offer/v1", subject: SubjectId, of: Handed
+    }
+    state_key! {
+        /// A [`super::NoticeRecord`], by its statement.
+        notice, "jangbu/state-notice/v1", id: StatementId
     }
     state_key! {
         /// A [`super::ValidatorRecord`], by its consensus key.

@@ -10,6 +10,7 @@ use jangbu_ledger::bundle::{
 use jangbu_ledger::bundle::{DocumentItem, check_opening, verify_receipt};
 use jangbu_ledger::id::{Digest, Height, Sequence, TimeMs};
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::passport::Life;
 use jangbu_ledger::state::KeyPurpose;
 use jangbu_ledger::statement::{Kind, Statement};
 use jangbu_tests::world::story::{self, BATCH, CELL, PART, PRODUCT, Story, UNKNOWN};
@@ -410,7 +411,7 @@ fn an_older_state_holds_but_does_not_meet_a_policy_that_wants_a_newer_one() {
         subject
             .passport
             .as_ref()
-            .is_some_and(|passport| passport.revoked)
+            .is_some_and(|passport| passport.life == Life::Revoked)
     );
     // The new statements under the old checkpoint, and the old ones under the new.
     let mut mixed = old.clone();

@@ -7,6 +7,7 @@ use jangbu_ledger::id::{
 };
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::merkle::NodeHash;
+use jangbu_ledger::passport::Life;
 use jangbu_ledger::statement::{Basis, Granularity, Quantity};
 use serde::{Deserialize, Serialize};
 
@@ -291,8 +292,8 @@ pub struct PassportAnswer {
     pub granularity: Granularity,
     /// Its version.
     pub version: u32,
-    /// Whether it may no longer be relied on.
-    pub revoked: bool,
+    /// Whether it may be relied on.
+    pub life: Life,
 }
 
 /// Whether a slot is used.

@@ -96,8 +96,8 @@ impl<'a> Graph<'a> {
         let mut text = printable(node.owner_name.as_deref().unwrap_or("not on the ledger"));
         if let Some(passport) = &node.passport {
             let _ = write!(text, ", passport v{}", passport.version);
-            if passport.revoked {
-                text.push_str(" REVOKED");
+            if let Some(warning) = passport.life.warning() {
+                let _ = write!(text, " {warning}");
             }
         }
         text
@@ -123,8 +123,11 @@ pub(super) fn dot(traced: &Traced) -> String {
     );
     for node in &traced.trace.nodes {
         let owner = node.owner_name.as_deref().unwrap_or("not on the ledger");
-        let revoked = node.passport.as_ref().is_some_and(|p| p.revoked);
-        let style = if revoked { ", color=red" } else { "" };
+        let warned = node
+            .passport
+            .as_ref()
+            .is_some_and(|passport| passport.life.warning().is_some());
+        let style = if warned { ", color=red" } else { "" };
         let label = format!("{}\n{owner}", node.identifier);
         let _ = writeln!(
             text,

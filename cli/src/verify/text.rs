@@ -197,10 +197,12 @@ fn in_words(finding: &Finding) -> String {
 fn passport(subject: &SubjectReport) -> String {
     match &subject.passport {
         None => String::new(),
-        Some(passport) if passport.revoked => {
-            format!("; its passport, version {}, is REVOKED", passport.version)
-        }
-        Some(passport) => format!("; its passport is at version {}", passport.version),
+        Some(passport) => match passport.life.warning() {
+            None => format!("; its passport is at version {}", passport.version),
+            Some(warning) => {
+                format!("; its passport, version {}, is {warning}", passport.version)
+            }
+        },
     }
 }
 
@@ -222,7 +224,7 @@ fn tree(composition: &Composition) -> String {
                     .map(|passport| PassportAnswer {
                         granularity: passport.granularity,
                         version: passport.version,
-                        revoked: passport.revoked,
+                        life: passport.life,
                     }),
                 depth: part.depth,
             })

@@ -82,7 +82,7 @@ fn a_product_is_traced_as_tree_json_and_graph() {
             "root": PRODUCT,
             "nodes": [
                 {"identifier": PRODUCT, "known": true, "owner_name": "cml1",
-                 "passport": {"granularity": "item", "version": 2, "revoked": false}, "depth": 0},
+                 "passport": {"granularity": "item", "version": 2, "life": "active"}, "depth": 0},
                 {"identifier": child, "known": false, "owner_name": null,
                  "passport": null, "depth": 1},
             ],

@@ -30,12 +30,18 @@ pub(super) fn link(
     if own_component {
         join(state, &mut product, parent_id, child_id)?;
     }
+    let Some(links) = product.links.checked_add(1) else {
+        return Err(RuleError::Refused(Rule::LinkTooLarge));
+    };
+    product.links = links;
+    product.closed = false;
     state.put(
         key::link(author.statement),
         &LinkRecord {
             parent: parent_id,
             child: child_id,
             confirmed_by,
+            contested_by: None,
         },
     );
     subject::append(state, author, parent, product);
@@ -48,21 +54,7 @@ pub(super) fn confirm(
     statement: &Statement,
     link_id: &StatementId,
 ) -> Judgement {
-    let at = key::link(link_id);
-    let Some(mut link) = state.get::<LinkRecord>(&at)? else {
-        return Err(RuleError::Refused(Rule::LinkKnown));
-    };
-    let Some(parent) = statement
-        .subject()
-        .filter(|p| p.subject_id() == link.parent)
-    else {
-        return Err(RuleError::Refused(Rule::LinkKnown));
-    };
-    refuse_unless(link.confirmed_by.is_none(), Rule::LinkOnce)?;
-    refuse_unless(
-        owner(state, &link.child)?.is_some_and(|owner| owner == *author.member),
-        Rule::LinkConfirmer,
-    )?;
+    let (parent, mut link) = answerable(state, author, statement, link_id)?;
     let product_key = key::subject(&link.parent);
     let Some(mut product) = state.get::<SubjectRecord>(&product_key)? else {
         return Err(RuleError::Refused(Rule::SubjectKnown));
@@ -70,8 +62,63 @@ pub(super) fn confirm(
     join(state, &mut product, link.parent, link.child)?;
     state.put(product_key, &product);
     link.confirmed_by = Some(*author.member);
-    state.put(at, &link);
+    link.contested_by = None;
+    state.put(key::link(link_id), &link);
     subject::append_claim(state, author, parent)
+}
+
+/// Denies an asserted link; whoever denied it may still confirm it later.
+pub(super) fn contest(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    statement: &Statement,
+    link_id: &StatementId,
+) -> Judgement {
+    let (parent, mut link) = answerable(state, author, statement, link_id)?;
+    refuse_unless(link.contested_by.is_none(), Rule::LinkOnce)?;
+    link.contested_by = Some(*author.member);
+    state.put(key::link(link_id), &link);
+    subject::append_claim(state, author, parent)
+}
+
+/// States that all components are linked: so many.
+pub(super) fn close(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    statement: &Statement,
+    links: u32,
+) -> Judgement {
+    let identifier = subject::named(statement)?;
+    let Some(mut product) = subject::find(state, identifier)? else {
+        return Err(RuleError::Refused(Rule::SubjectKnown));
+    };
+    refuse_unless(product.owner == *author.member, Rule::SubjectOwner)?;
+    refuse_unless(product.links == links, Rule::CompositionCount)?;
+    product.closed = true;
+    subject::append(state, author, identifier, product);
+    Ok(())
+}
+
+/// The link that the component's company may confirm or contest, with its product.
+fn answerable<'s>(
+    state: &Overlay<'_>,
+    author: Author<'_>,
+    statement: &'s Statement,
+    link_id: &StatementId,
+) -> Result<(&'s Identifier, LinkRecord), RuleError> {
+    let parent = subject::named(statement)?;
+    let link = state
+        .get::<LinkRecord>(&key::link(link_id))?
+        .filter(|link| link.parent == parent.subject_id());
+    let Some(link) = link else {
+        return Err(RuleError::Refused(Rule::LinkKnown));
+    };
+    refuse_unless(link.confirmed_by.is_none(), Rule::LinkOnce)?;
+    refuse_unless(
+        owner(state, &link.child)?.is_some_and(|owner| owner == *author.member),
+        Rule::LinkConfirmer,
+    )?;
+    Ok((parent, link))
 }
 
 fn owner(state: &Overlay<'_>, id: &SubjectId) -> Result<Option<MemberId>, RuleError> {

@@ -38,7 +38,42 @@ pub(super) fn own(
         passport: None,
         part_of: None,
         components: 0,
+        links: 0,
+        closed: false,
+        custodian: None,
     })
+}
+
+/// The identifier of the statement's one stream; its shape was checked before.
+pub(super) fn named(statement: &Statement) -> Result<&Identifier, RuleError> {
+    statement
+        .subject()
+        .ok_or(RuleError::Refused(Rule::SubjectKnown))
+}
+
+/// The owner speaks in the open stream, everyone else in the claims stream.
+pub(super) fn may_speak(author: Author<'_>, stream: &Stream, subject: &SubjectRecord) -> Judgement {
+    let owns = subject.owner == *author.member;
+    match stream {
+        Stream::Open(_) => refuse_unless(owns, Rule::SubjectOwner),
+        _ => refuse_unless(!owns, Rule::ClaimsByOthers),
+    }
+}
+
+/// Appends the statement to the stream it is in, and writes the subject back.
+pub(super) fn append_to(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    stream: &Stream,
+    identifier: &Identifier,
+    subject: SubjectRecord,
+) -> Judgement {
+    if matches!(stream, Stream::Open(_)) {
+        append(state, author, identifier, subject);
+        return Ok(());
+    }
+    state.put(key::subject(&identifier.subject_id()), &subject);
+    append_claim(state, author, identifier)
 }
 
 /// The subject of an identifier, if anything is recorded about it.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, Slot, SubjectId};
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::passport::Life;
 use jangbu_ledger::state::{
     Record, SlotRecord, StateReader, StreamRecord, SubjectRecord, decode_record, key,
 };
@@ -63,7 +64,7 @@ struct StreamAnswer {
 pub(super) struct PassportAnswer {
     granularity: Granularity,
     version: u32,
-    revoked: bool,
+    life: Life,
 }
 
 impl PassportAnswer {
@@ -71,7 +72,7 @@ impl PassportAnswer {
         subject.passport.as_ref().map(|passport| Self {
             granularity: passport.granularity,
             version: passport.version,
-            revoked: passport.revoked,
+            life: passport.life,
         })
     }
 }

@@ -7,9 +7,10 @@ pub(crate) mod tree;
 
 use jangbu_ledger::codec;
 use jangbu_ledger::commitment::{Commitment, schema_digest};
-use jangbu_ledger::id::{ChainId, StatementId};
+use jangbu_ledger::id::{ChainId, Digest, MemberId, StatementId, TimeMs};
 use jangbu_ledger::statement::{
-    Basis, EventType, Granularity, Kind, Quantity, RevocationReason, Statement, Stream,
+    Basis, EventType, Fate, Granularity, Handed, Kind, NoticeSort, Quantity, RevocationReason,
+    SecondLife, Statement, Stream,
 };
 use jangbu_tests::world::story::{self, BATCH, PART, PRODUCT};
 
@@ -71,6 +72,80 @@ pub(crate) fn statements() -> Vec<Statement> {
             },
             vec![Stream::Open(id(BATCH)), Stream::Claims(id(PART))],
         ),
+        (Kind::PassportSuspended, open(PRODUCT)),
+        (Kind::PassportReinstated, vec![Stream::Claims(id(PRODUCT))]),
+        (
+            Kind::PassportEnded {
+                fate: Fate::Exported,
+            },
+            open(PRODUCT),
+        ),
+        (
+            Kind::PassportRegistered {
+                version: 2,
+                registry: Digest([3; 32]),
+            },
+            open(PRODUCT),
+        ),
+        (
+            Kind::PassportEndorsed {
+                version: 2,
+                scheme: Digest([4; 32]),
+                expires_at_ms: Some(TimeMs(1_800_000_000_000)),
+            },
+            vec![Stream::Claims(id(PRODUCT))],
+        ),
+        (
+            Kind::EndorsementWithdrawn {
+                endorsement: StatementId([5; 32]),
+            },
+            vec![Stream::Claims(id(PRODUCT))],
+        ),
+        (
+            Kind::Derived {
+                predecessors: vec![id(BATCH), id(PART)],
+                by: SecondLife::Repurposed,
+            },
+            open(PRODUCT),
+        ),
+        (
+            Kind::HandoverOffered {
+                of: Handed::Custody,
+                to: MemberId([6; 32]),
+            },
+            open(PRODUCT),
+        ),
+        (
+            Kind::HandoverAccepted {
+                offer: StatementId([7; 32]),
+            },
+            vec![Stream::Claims(id(PRODUCT))],
+        ),
+        (
+            Kind::HandoverEnded {
+                offer: StatementId([7; 32]),
+            },
+            open(PRODUCT),
+        ),
+        (
+            Kind::ComponentContested {
+                link: StatementId([5; 32]),
+            },
+            vec![Stream::Claims(id(PRODUCT))],
+        ),
+        (Kind::CompositionClosed { links: 300 }, open(PRODUCT)),
+        (
+            Kind::NoticeIssued {
+                sort: NoticeSort::MarketHold,
+            },
+            vec![Stream::Claims(id(PRODUCT)), Stream::Claims(id(PART))],
+        ),
+        (
+            Kind::NoticeLifted {
+                notice: StatementId([8; 32]),
+            },
+            vec![Stream::Claims(id(PRODUCT)), Stream::Claims(id(PART))],
+        ),
     ];
     let mut all: Vec<Statement> = kinds
         .into_iter()
@@ -105,8 +180,13 @@ pub(crate) fn statements() -> Vec<Statement> {
         references: Vec::new(),
         payload: Vec::new(),
     });
+    let mut names: Vec<&str> = Vec::new();
     for statement in &all {
         statement.check_shape().unwrap();
+        names.push(statement.kind.name());
     }
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), Kind::NAMES.len(), "a kind without an example");
     all
 }

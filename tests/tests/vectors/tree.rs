@@ -7,6 +7,7 @@ use jangbu_ledger::id::{
 };
 use jangbu_ledger::state::{StreamRecord, key};
 use jangbu_ledger::state_tree::{self, EMPTY_ROOT, MemoryNodes, StateKey};
+use jangbu_ledger::statement::Handed;
 use serde_json::{Value, json};
 
 use super::hex_of;
@@ -105,6 +106,14 @@ pub(crate) fn state() -> Value {
                 "slot": Slot([2; 32]),
                 "key": key::slot(&MemberId([1; 32]), &Slot([2; 32])),
             },
+            "endorsement": {"statement_id": StatementId([1; 32]), "key": key::endorsement(&StatementId([1; 32]))},
+            "handover": {"offer": StatementId([1; 32]), "key": key::handover(&StatementId([1; 32]))},
+            "last_offer": {
+                "subject_id": SubjectId([1; 32]),
+                "of": Handed::Custody,
+                "key": key::last_offer(&SubjectId([1; 32]), &Handed::Custody),
+            },
+            "notice": {"statement_id": StatementId([1; 32]), "key": key::notice(&StatementId([1; 32]))},
             "validator": {"key_id": KeyId([1; 16]), "key": key::validator(&KeyId([1; 16]))},
             "offence": {
                 "offence": super::chain::equivocation(super::CHAIN).offence(),
