@@ -111,6 +111,11 @@ impl Member {
         }
     }
 
+    /// Envelopes that wait in its pool; none while it is down.
+    pub(super) fn pooled(&self) -> usize {
+        self.replica().map_or(0, |replica| replica.pool_size().0)
+    }
+
     /// The height of its last final checkpoint; 0 if it has none.
     pub(super) fn final_height(&self) -> u64 {
         let last = self.disk.last_final_checkpoint().ok().flatten();

@@ -66,14 +66,21 @@ impl World {
         sizes.max().unwrap_or(0)
     }
 
-    /// Whether all is recorded, everywhere, and final.
+    /// Whether all is recorded, everywhere, and final, and nothing waits: an envelope whose
+    /// execution panics is nobody's to await, and stays in a pool until that member proposes it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.client.waiting() == 0
+            && (self.is_among_liars() || self.correct().all(|(_, member)| member.pooled() == 0))
             && self.lowest() == self.oracle.top()
             && self
                 .correct()
                 .all(|(_, member)| member.is_up() && member.final_height() == self.oracle.top().0)
+    }
+
+    /// Whether some member lies, and may leave with a correct one what no block takes.
+    fn is_among_liars(&self) -> bool {
+        self.members.iter().any(|member| member.is_byzantine)
     }
 
     /// Where everyone stands, for a failure's report.
@@ -104,9 +111,8 @@ impl World {
             if !contents.records().eq(first.disk.contents().records()) {
                 return Err(Violation(format!("member {n} has another state")));
             }
-            let waiting = member.replica().map_or(0, |replica| replica.pool_size().0);
-            let among_liars = self.members.iter().any(|member| member.is_byzantine);
-            if waiting > 0 && !among_liars {
+            let waiting = member.pooled();
+            if waiting > 0 && !self.is_among_liars() {
                 return Err(Violation(format!(
                     "{waiting} envelopes wait at member {n}, and all are on the ledger"
                 )));
