@@ -165,7 +165,7 @@ pub fn sentence(statement: &Statement) -> String {
             format!(
                 "proves that validator {} signed two {}s at height {}, round {}",
                 offence.validator,
-                lower(&offence.said_twice),
+                offence.said_twice.name(),
                 offence.height,
                 offence.round
             )

@@ -98,6 +98,16 @@ impl SaidTwice {
             VoteType::Precommit => Self::Precommit,
         }
     }
+
+    /// Its name as JSON and people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prevote => "prevote",
+            Self::Precommit => "precommit",
+            Self::Proposal => "proposal",
+        }
+    }
 }
 
 impl Equivocation {

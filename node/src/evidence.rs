@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use jangbu_ledger::equivocation::{Equivocation, Evidence, EvidenceError, SaidTwice};
+use jangbu_ledger::equivocation::{Equivocation, Evidence, EvidenceError};
 use jangbu_ledger::id::ChainId;
 
 /// Most files kept: by then nobody doubts, and a disk is not for an offender to fill.
@@ -69,11 +69,7 @@ impl EvidenceFiles {
     /// [`EvidenceFileError`] naming the file that could not be written.
     pub fn keep(&self, equivocation: Equivocation) -> Result<Kept, EvidenceFileError> {
         let offence = equivocation.offence();
-        let what = match offence.said_twice {
-            SaidTwice::Prevote => "prevote",
-            SaidTwice::Precommit => "precommit",
-            SaidTwice::Proposal => "proposal",
-        };
+        let what = offence.said_twice.name();
         let (height, round, who) = (offence.height.0, offence.round, offence.validator);
         let name = format!("{height:010}-{round}-{what}-{who}.json");
         let path = self.directory.join(&name);

@@ -120,11 +120,6 @@ pub(super) fn in_words(answer: &Answer<'_>) -> String {
         return text + "  Nothing in this file is to be relied on.\n";
     };
     let offence = &found.offence;
-    let what = match offence.said_twice {
-        jangbu_ledger::equivocation::SaidTwice::Prevote => "two prevotes",
-        jangbu_ledger::equivocation::SaidTwice::Precommit => "two precommits",
-        jangbu_ledger::equivocation::SaidTwice::Proposal => "two proposals",
-    };
     text.push('\n');
     text.push_str(&table(&[
         (
@@ -134,8 +129,10 @@ pub(super) fn in_words(answer: &Answer<'_>) -> String {
         (
             "signed",
             format!(
-                "{what} at height {}, round {}",
-                offence.height, offence.round
+                "two {}s at height {}, round {}",
+                offence.said_twice.name(),
+                offence.height,
+                offence.round
             ),
         ),
         ("one for", found.said[0].clone()),

@@ -19,9 +19,7 @@ pub(super) fn link(
     statement: &Statement,
     child: &Identifier,
 ) -> Judgement {
-    let Some(parent) = statement.subject() else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
+    let parent = subject::named(statement)?;
     let mut product = subject::own(state, author, member, parent, false)?;
     let (parent_id, child_id) = (parent.subject_id(), child.subject_id());
     let own_component =
@@ -55,12 +53,9 @@ pub(super) fn confirm(
     link_id: &StatementId,
 ) -> Judgement {
     let (parent, mut link) = answerable(state, author, statement, link_id)?;
-    let product_key = key::subject(&link.parent);
-    let Some(mut product) = state.get::<SubjectRecord>(&product_key)? else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
+    let mut product = subject::known(state, parent)?;
     join(state, &mut product, link.parent, link.child)?;
-    state.put(product_key, &product);
+    state.put(key::subject(&link.parent), &product);
     link.confirmed_by = Some(*author.member);
     link.contested_by = None;
     state.put(key::link(link_id), &link);
@@ -89,9 +84,7 @@ pub(super) fn close(
     links: u32,
 ) -> Judgement {
     let identifier = subject::named(statement)?;
-    let Some(mut product) = subject::find(state, identifier)? else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
+    let mut product = subject::known(state, identifier)?;
     refuse_unless(product.owner == *author.member, Rule::SubjectOwner)?;
     refuse_unless(product.links == links, Rule::CompositionCount)?;
     product.closed = true;

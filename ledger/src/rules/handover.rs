@@ -10,8 +10,8 @@ use super::passport::living;
 use super::{Author, Judgement, Rule, RuleError, refuse_unless, subject};
 use crate::id::{MemberId, StatementId};
 use crate::passport::LifeStep;
-use crate::state::{HandoverRecord, MemberRecord, Overlay, Role, SubjectRecord, key};
-use crate::statement::{Handed, Statement, Stream};
+use crate::state::{HandoverRecord, MemberRecord, Overlay, Role, key};
+use crate::statement::{Handed, Statement};
 
 pub(super) fn offer(
     state: &mut Overlay<'_>,
@@ -21,7 +21,7 @@ pub(super) fn offer(
     of: Handed,
     to: &MemberId,
 ) -> Judgement {
-    let (stream, mut product) = product(state, author, statement)?;
+    let (stream, mut product) = subject::spoken_of(state, author, statement)?;
     let holds = match of {
         Handed::Responsibility => product.owner == *author.member,
         Handed::Custody => {
@@ -67,7 +67,7 @@ pub(super) fn accept(
     statement: &Statement,
     offer: &StatementId,
 ) -> Judgement {
-    let (stream, mut product) = product(state, author, statement)?;
+    let (stream, mut product) = subject::spoken_of(state, author, statement)?;
     let mut record = answerable(state, statement, offer, |record| {
         record.to == *author.member
     })?;
@@ -106,26 +106,13 @@ pub(super) fn end(
     statement: &Statement,
     offer: &StatementId,
 ) -> Judgement {
-    let (stream, product) = product(state, author, statement)?;
+    let (stream, product) = subject::spoken_of(state, author, statement)?;
     let mut record = answerable(state, statement, offer, |record| {
         [record.from, record.to].contains(author.member)
     })?;
     record.open = false;
     state.put(key::handover(offer), &record);
     subject::append_to(state, author, stream, subject::named(statement)?, product)
-}
-
-fn product<'s>(
-    state: &Overlay<'_>,
-    author: Author<'_>,
-    statement: &'s Statement,
-) -> Result<(&'s Stream, SubjectRecord), RuleError> {
-    let found = subject::find(state, subject::named(statement)?)?;
-    let (Some(stream), Some(product)) = (statement.streams.first(), found) else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
-    subject::may_speak(author, stream, &product)?;
-    Ok((stream, product))
 }
 
 /// The open offer of the statement's product, if the author may answer it.

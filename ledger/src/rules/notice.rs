@@ -53,9 +53,7 @@ fn append(state: &mut Overlay<'_>, author: Author<'_>, stream: &Stream) -> Judge
     let Some(identifier) = identifier(stream) else {
         return Ok(());
     };
-    let Some(product) = subject::find(state, identifier)? else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
+    let product = subject::known(state, identifier)?;
     subject::may_speak(author, stream, &product)?;
     subject::append_to(state, author, stream, identifier, product)
 }

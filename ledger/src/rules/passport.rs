@@ -80,9 +80,7 @@ pub(super) fn link_granularity(
 ) -> Judgement {
     let mut living = living(state, author, member, statement, LifeStep::Relate)?;
     refuse_unless(living.subject.part_of.is_none(), Rule::GranularityOnce)?;
-    let Some(coarser) = subject::find(state, part_of)? else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
+    let coarser = subject::known(state, part_of)?;
     refuse_unless(coarser.owner == *author.member, Rule::GranularityOperator)?;
     let Some(coarser) = coarser.passport else {
         return Err(RuleError::Refused(Rule::PassportIssued));
@@ -139,13 +137,7 @@ pub(super) fn living<'s>(
     step: LifeStep,
 ) -> Result<Living<'s>, RuleError> {
     let identifier = subject::named(statement)?;
-    let Some(subject) = subject::find(state, identifier)? else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
-    let Some(stream) = statement.streams.first() else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
-    subject::may_speak(author, stream, &subject)?;
+    let (stream, subject) = subject::spoken_of(state, author, statement)?;
     let Some(mut passport) = subject.passport.clone() else {
         return Err(RuleError::Refused(Rule::PassportIssued));
     };

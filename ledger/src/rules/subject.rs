@@ -60,6 +60,19 @@ pub(super) fn may_speak(author: Author<'_>, stream: &Stream, subject: &SubjectRe
     }
 }
 
+/// The stream that the statement is in and its known subject, of which the author may speak there.
+pub(super) fn spoken_of<'s>(
+    state: &Overlay<'_>,
+    author: Author<'_>,
+    statement: &'s Statement,
+) -> Result<(&'s Stream, SubjectRecord), RuleError> {
+    let subject = known(state, named(statement)?)?;
+    let stream = statement.streams.first();
+    let stream = stream.ok_or(RuleError::Refused(Rule::SubjectKnown))?;
+    may_speak(author, stream, &subject)?;
+    Ok((stream, subject))
+}
+
 /// Appends the statement to the stream it is in, and writes the subject back.
 pub(super) fn append_to(
     state: &mut Overlay<'_>,
@@ -84,6 +97,14 @@ pub(super) fn find(
     state.get(&key::subject(&identifier.subject_id()))
 }
 
+/// The subject of an identifier about which something is recorded.
+pub(super) fn known(
+    state: &Overlay<'_>,
+    identifier: &Identifier,
+) -> Result<SubjectRecord, RuleError> {
+    find(state, identifier)?.ok_or(RuleError::Refused(Rule::SubjectKnown))
+}
+
 /// Appends the statement to the open stream and writes the subject back.
 pub(super) fn append(
     state: &mut Overlay<'_>,
@@ -101,9 +122,7 @@ pub(super) fn append_claim(
     author: Author<'_>,
     identifier: &Identifier,
 ) -> Judgement {
-    let Some(subject) = find(state, identifier)? else {
-        return Err(RuleError::Refused(Rule::SubjectKnown));
-    };
+    let subject = known(state, identifier)?;
     refuse_unless(subject.owner != *author.member, Rule::ClaimsByOthers)?;
     let at = key::claims(&identifier.subject_id());
     let claims = state
