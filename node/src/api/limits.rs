@@ -1,12 +1,14 @@
 //! What keeps one client from taking everything: how many requests run, how long, and how much
 //! they hold.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Bytes, HttpBody as _};
-use axum::extract::{FromRequest as _, Request, State};
-use axum::http::StatusCode;
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
@@ -22,6 +24,8 @@ const READS_PER_PROCESSOR: usize = 4;
 const READS_MAX: usize = 32;
 /// Most bytes of bodies that are being received, in units of [`BODY_UNIT`].
 const BODY_UNITS_MAX: usize = 64 * 1024;
+/// Most bytes of a body that is too large that are read nevertheless.
+const DISCARDED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What bodies are counted in, in bytes.
 const BODY_UNIT: usize = 1024;
 /// How long a client may take to send a body, from its head on: a megabyte over a poor line.
@@ -68,15 +72,17 @@ pub(super) async fn body(
         let detail = format!("an envelope has at most {bytes_max} bytes");
         Problem::new(Kind::TooLarge, detail)
     };
-    // A client that says how much it sends takes no more room than that.
+    // A client that says how much it sends takes no more room than that; one that waits to be
+    // asked for the body is told before it sends any.
     let bytes = match request.body().size_hint().exact() {
         Some(exact) => usize::try_from(exact).map_err(|_| too_large())?,
         None => bytes_max,
     };
-    if bytes > bytes_max {
+    let waits = request.headers().contains_key(header::EXPECT);
+    if bytes > bytes_max.saturating_add(DISCARDED_BYTES_MAX) || (bytes > bytes_max && waits) {
         return Err(too_large());
     }
-    let units = u32::try_from(bytes.div_ceil(BODY_UNIT)).map_err(|_| too_large())?;
+    let units = u32::try_from(bytes.min(bytes_max).div_ceil(BODY_UNIT)).map_err(|_| too_large())?;
     let received = async {
         let _room = node
             .limits
@@ -84,17 +90,42 @@ pub(super) async fn body(
             .acquire_many(units)
             .await
             .map_err(|_| Problem::new(Kind::Unavailable, "the node is stopping"))?;
-        Bytes::from_request(request, &())
-            .await
-            .map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-                _ => Problem::bad_request(rejection.body_text()),
-            })
+        match collect(request.into_body(), bytes_max).await {
+            Ok(Some(received)) => Ok(received),
+            Ok(None) => Err(too_large()),
+            Err(error) => Err(Problem::bad_request(format!("the body broke off: {error}"))),
+        }
     };
     let late = |_| Problem::new(Kind::TimedOut, "the body took too long to arrive");
     tokio::time::timeout(BODY_TIMEOUT, received)
         .await
         .map_err(late)?
+}
+
+/// The whole body; `None` if it has more than `bytes_max` bytes. A little more is read all the
+/// same, and forgotten: a client that is still sending when the connection closes never gets to
+/// read why.
+async fn collect(mut body: Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
+    let mut received = Vec::new();
+    let mut fits = true;
+    let mut discarded = 0;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        fits = fits && received.len() + data.len() <= bytes_max;
+        if fits {
+            received.extend_from_slice(data);
+            continue;
+        }
+        received = Vec::new();
+        discarded += data.len();
+        if discarded > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(fits.then(|| received.into()))
 }
 
 /// Middleware around every request: bounds their number and their time.

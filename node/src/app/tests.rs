@@ -5,7 +5,7 @@ use jangbu_genesis::document::{MemberRole, Parameters};
 use jangbu_genesis::key_file::KdfParams;
 use jangbu_genesis::{Keystore, Passphrase};
 use jangbu_ledger::commitment::Commitment;
-use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope};
+use jangbu_ledger::envelope::{ENVELOPE_BYTES_MAX, ENVELOPE_VERSION, Envelope};
 use jangbu_ledger::id::{Digest, KeyId, MemberId, TimeMs};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::receipt::Receipt;
@@ -125,6 +125,19 @@ fn issued() -> Statement {
     })
 }
 
+/// Sends all of it, then reads all of the answer: status, head and body.
+async fn exchange(running: &Running, head: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(running.api_address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_lowercase(), answer[end + 4..].to_vec())
+}
+
 /// One request on a connection of its own: status, head and body.
 async fn request(
     running: &Running,
@@ -132,22 +145,12 @@ async fn request(
     path: &str,
     body: &[u8],
 ) -> (u16, String, Vec<u8>) {
-    let mut stream = TcpStream::connect(running.api_address).await.unwrap();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    // A body that is too large is refused by its head: the node answers and closes before it
-    // has read it, and neither the rest of the writing nor the end of the reading succeeds.
-    let _refused = stream.write_all(body).await;
-    let mut answer = Vec::new();
-    let _reset = stream.read_to_end(&mut answer).await;
-    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head.to_lowercase(), answer[end + 4..].to_vec())
+    exchange(running, &head, body).await
 }
 
 async fn get(running: &Running, path: &str) -> Value {
@@ -347,6 +350,32 @@ async fn every_error_is_a_problem_document() {
     }
     let path = format!("/v1/statements/{zeros}");
     assert_eq!(get(&running, &path).await["status"], "unknown");
+    running.stop(&alone.config()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_gets_to_read_why_however_it_is_sent() {
+    let alone = Alone::new();
+    let running = alone.start().await;
+    let junk = vec![7; 2 * ENVELOPE_BYTES_MAX];
+    let chunked = [
+        format!("{:x}\r\n", junk.len()).as_bytes(),
+        &junk,
+        b"\r\n0\r\n\r\n",
+    ]
+    .concat();
+    let head = "POST /v1/envelopes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+    for (how, body) in [
+        (format!("content-length: {}", junk.len()), &junk),
+        ("transfer-encoding: chunked".to_owned(), &chunked),
+    ] {
+        let (status, answer, _) = exchange(&running, &format!("{head}{how}\r\n\r\n"), body).await;
+        assert_eq!(status, 413, "{how}: {answer}");
+    }
+    // Who asks first is told before it sends any.
+    let asks = format!("content-length: {}\r\nexpect: 100-continue", junk.len());
+    let (status, answer, _) = exchange(&running, &format!("{head}{asks}\r\n\r\n"), b"").await;
+    assert_eq!(status, 413, "{answer}");
     running.stop(&alone.config()).await.unwrap();
 }
 
