@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use hyper::body::Frame;
 use tokio::sync::Semaphore;
 
 use super::Node;
@@ -24,8 +25,9 @@ const READS_PER_PROCESSOR: usize = 4;
 const READS_MAX: usize = 32;
 /// Most bytes of bodies that are being received, in units of [`BODY_UNIT`].
 const BODY_UNITS_MAX: usize = 64 * 1024;
-/// Most bytes of a body that is too large that are read nevertheless.
+/// Most bytes beyond the limit that are read all the same, and for how long.
 const DISCARDED_BYTES_MAX: usize = 4 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 /// What bodies are counted in, in bytes.
 const BODY_UNIT: usize = 1024;
 /// How long a client may take to send a body, from its head on: a megabyte over a poor line.
@@ -102,30 +104,39 @@ pub(super) async fn body(
         .map_err(late)?
 }
 
-/// The whole body; `None` if it has more than `bytes_max` bytes. A little more is read all the
-/// same, and forgotten: a client that is still sending when the connection closes never gets to
-/// read why.
+/// The whole body; `None` if it has more than `bytes_max` bytes.
 async fn collect(mut body: Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
     let mut received = Vec::new();
-    let mut fits = true;
-    let mut discarded = 0;
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+    while let Some(frame) = next_frame(&mut body).await {
         let frame = frame?;
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        fits = fits && received.len() + data.len() <= bytes_max;
-        if fits {
-            received.extend_from_slice(data);
-            continue;
+        if received.len() + data.len() > bytes_max {
+            drop(received);
+            // However that ends, the body is too large.
+            let _ended = tokio::time::timeout(DISCARD_TIMEOUT, discard(body)).await;
+            return Ok(None);
         }
-        received = Vec::new();
-        discarded += data.len();
+        received.extend_from_slice(data);
+    }
+    Ok(Some(received.into()))
+}
+
+/// Reads on for a while and forgets what it reads: a client that is still sending when the
+/// connection closes never gets to read why.
+async fn discard(mut body: Body) {
+    let mut discarded = 0;
+    while let Some(Ok(frame)) = next_frame(&mut body).await {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
         if discarded > DISCARDED_BYTES_MAX {
-            break;
+            return;
         }
     }
-    Ok(fits.then(|| received.into()))
+}
+
+async fn next_frame(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
+    poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await
 }
 
 /// Middleware around every request: bounds their number and their time.
