@@ -39,7 +39,7 @@ use crate::links::Links;
 use crate::mesh::{self, Mesh, MeshError, MeshHandle};
 use crate::metrics::Metrics;
 use crate::notary::Notary;
-use crate::store::RocksStore;
+use crate::store::{Rebuilt, RocksStore};
 use crate::waiters::{FinalMark, Waiters};
 
 use parts::Keys;
@@ -50,6 +50,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(3);
 /// Name of the database's directory inside `data_dir`.
 const DATABASE: &str = "ledger";
+/// Name of the directory inside `data_dir` in which [`check`] executes the blocks again.
+const SCRATCH: &str = "ledger.check";
 
 /// Why a node did not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +142,36 @@ pub fn init(config: &Config) -> Result<(), AppError> {
     let genesis = founded.content.founding().genesis_block()?;
     let mut store = open_store(config, &founded)?;
     found(&mut store, genesis).map_err(|source| store_error(config, source))
+}
+
+/// Checks the whole database of a node that does not run: reads all of it, executes every block
+/// again in a directory beside it, which is removed afterwards, and compares. Needs no keys.
+///
+/// # Errors
+///
+/// [`AppError`] naming the first thing that is not in order.
+pub fn check(config: &Config) -> Result<Rebuilt, AppError> {
+    let founded = Founded::load(&config.genesis, &config.member)?;
+    let genesis = founded.content.founding().genesis_block()?;
+    let store = open_store(config, &founded)?;
+    let scratch = config.data_dir.join(SCRATCH);
+    let at_scratch = |source| AppError::Directory {
+        directory: shown(&scratch),
+        source,
+    };
+    // What an earlier check left behind that was interrupted.
+    remove_if_there(&scratch).map_err(at_scratch)?;
+    std::fs::create_dir(&scratch).map_err(at_scratch)?;
+    let rebuilt = store.rebuild(&founded.chain, genesis, &scratch);
+    remove_if_there(&scratch).map_err(at_scratch)?;
+    rebuilt.map_err(|source| store_error(config, source))
+}
+
+fn remove_if_there(directory: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Makes or checks the first block. To found a ledger is to say that this validator never voted

@@ -33,6 +33,13 @@ enum Verb {
         #[command(flatten)]
         first: Option<FirstArgs>,
     },
+    /// Checks the whole database of a node that does not run: reads all of it, executes every
+    /// block again beside it, and compares. Needs as much free space as the database has.
+    Check {
+        /// The configuration file.
+        #[arg(long, env = "JANGBU_NODE_CONFIG")]
+        config: PathBuf,
+    },
     /// Runs the node until it is told to stop.
     Run {
         /// The configuration file.
@@ -94,12 +101,29 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<(), AppError> {
     match verb {
         Verb::Init { config, first } => init(&config, first),
+        Verb::Check { config } => check(&config),
         Verb::Run { config, restored } => {
             let config = Config::load(&config)?;
             start_log(&config);
             app::run(&config, restored)
         }
     }
+}
+
+fn check(file: &Path) -> Result<(), AppError> {
+    let config = Config::load(file)?;
+    start_log(&config);
+    let found = app::check(&config)?;
+    println!(
+        "{}: {} blocks with {} entries, executed again: all {} keys derived from them are as \
+         they must be; {} final checkpoints verified",
+        config.data_dir.display(),
+        found.blocks,
+        found.entries,
+        found.keys,
+        found.finals
+    );
+    Ok(())
 }
 
 /// A first configuration is written once everything it names was found to fit.

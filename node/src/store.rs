@@ -11,14 +11,16 @@
 //! - [`Store::append`] and [`Store::commit`] are one write batch each, synced before they
 //!   return: a crash leaves all of it or nothing;
 //! - the batch that commits a height also drops what was logged and proposed for it;
-//! - a database that does not open cleanly, or whose last block contradicts itself, is refused
-//!   and never served or signed from.
+//! - a database that does not open cleanly, ends before a write that was synced, or whose last
+//!   block contradicts itself, is refused and never served or signed from.
 
 mod check;
 mod column;
+mod mark;
 mod open;
 mod prune;
 mod reader;
+mod rebuild;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -41,8 +43,10 @@ use rocksdb::{WriteBatch, WriteOptions};
 
 pub(crate) use open::OPEN_FILES_MAX;
 pub use reader::{Reader, StreamPosition, View};
+pub use rebuild::Rebuilt;
 
 use column::Column;
+use mark::Mark;
 
 /// The replica's disk. There is one per data directory; readers are cloned from it.
 pub struct RocksStore {
@@ -55,6 +59,8 @@ pub struct RocksStore {
     appended: BTreeSet<EnvelopeId>,
     /// Where pruning of stale state stopped.
     pruned: Vec<u8>,
+    /// How far the database must reach; `None` for one that need not survive.
+    mark: Option<Mark>,
 }
 
 impl std::fmt::Debug for RocksStore {
@@ -68,11 +74,24 @@ impl RocksStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] if it is of another ledger or format, or its last block
-    /// contradicts itself; [`StoreError::Failed`] if another process has it open.
+    /// [`StoreError::Corrupt`] if it is of another ledger or format, ends before a write that
+    /// was synced, or its last block contradicts itself; [`StoreError::Failed`] if another process has it open.
     pub fn open(directory: &Path, chain: &ChainId) -> Result<Self, StoreError> {
+        let mark = Mark::open(directory)?;
         let reader = Reader::new(open::open(directory)?);
-        check::read_everything(&reader)?;
+        mark.check(reader.db().latest_sequence_number())?;
+        if reader.disk_bytes()? <= check::READ_THROUGH_BYTES_MAX {
+            check::read_everything(&reader)?;
+        }
+        Self::over(reader, chain, Some(mark))
+    }
+
+    /// An empty store that need not survive: nothing is synced.
+    fn scratch(directory: &Path, chain: &ChainId) -> Result<Self, StoreError> {
+        Self::over(Reader::new(open::open(directory)?), chain, None)
+    }
+
+    fn over(reader: Reader, chain: &ChainId, mark: Option<Mark>) -> Result<Self, StoreError> {
         open::check_identity(&reader, chain)?;
         check::check_last_block(&reader)?;
 
@@ -99,6 +118,7 @@ impl RocksStore {
             proposed,
             appended,
             pruned,
+            mark,
         })
     }
 
@@ -106,6 +126,15 @@ impl RocksStore {
     #[must_use]
     pub fn reader(&self) -> Reader {
         self.reader.clone()
+    }
+
+    /// Writes a batch that must survive from now on.
+    fn write_synced(&mut self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.write(batch, self.mark.is_some())?;
+        match &mut self.mark {
+            Some(mark) => mark.advance(self.reader.db().latest_sequence_number()),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, batch: WriteBatch, sync: bool) -> Result<(), StoreError> {
@@ -216,7 +245,7 @@ impl Store for RocksStore {
                 batch.put_cf(envelopes, id.0, bytes);
             }
         }
-        self.write(batch, true)?;
+        self.write_synced(batch)?;
         self.wal_next = wal_next;
         self.proposed
             .extend(append.blocks.iter().map(|block| block.header.id()));
@@ -232,7 +261,7 @@ impl Store for RocksStore {
         self.put_state(&mut batch, commit)?;
         self.drop_running_height(&mut batch, commit)?;
         let pruned = prune::prune(&self.reader, &mut batch, commit, &self.pruned)?;
-        self.write(batch, true)?;
+        self.write_synced(batch)?;
         self.wal_next = 0;
         self.proposed.clear();
         self.appended.clear();
@@ -244,7 +273,7 @@ impl Store for RocksStore {
         let mut batch = WriteBatch::default();
         let meta = self.reader.family(Column::Meta)?;
         batch.put_cf(meta, column::META_FOLLOWING, [u8::from(following)]);
-        self.write(batch, true)
+        self.write_synced(batch)
     }
 
     fn put_final(&mut self, checkpoint: &FinalCheckpoint) -> Result<(), StoreError> {

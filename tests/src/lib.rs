@@ -6,5 +6,6 @@ pub mod chaos;
 pub mod cluster;
 pub mod devnet;
 pub mod peer;
+pub mod power;
 pub mod sim;
 pub mod world;

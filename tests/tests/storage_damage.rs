@@ -145,6 +145,34 @@ fn a_write_ahead_log_with_a_changed_byte_is_refused() {
 }
 
 #[test]
+fn a_write_ahead_log_without_its_end_or_gone_is_refused() {
+    let stopped = Stopped::new();
+    let logs = stopped.files(".log");
+    let last = logs.last().unwrap();
+    for cut in [1, 7, 1000] {
+        let short = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len().saturating_sub(cut));
+        stopped.refuses(last, short, &["damaged", "was synced"]);
+    }
+    stopped.refuses(last, |bytes| bytes.truncate(bytes.len() / 2), &["damaged"]);
+    stopped.refuses(last, Vec::clear, &["damaged"]);
+    fs::remove_file(last).unwrap();
+    stopped.refuses_as_it_is("a missing log", &["damaged"]);
+    stopped.goes_on();
+}
+
+#[test]
+fn a_database_without_its_start_or_its_mark_is_refused_and_not_begun_anew() {
+    let stopped = Stopped::new();
+    let database = database(stopped.node());
+    for file in ["CURRENT", "SYNCED"] {
+        fs::remove_file(database.join(file)).unwrap();
+        stopped.refuses_as_it_is(file, &["damaged", file]);
+    }
+    stopped.refuses(&database.join("SYNCED"), Vec::clear, &["damaged", "SYNCED"]);
+    stopped.goes_on();
+}
+
+#[test]
 fn a_table_of_contents_that_is_damaged_is_refused() {
     let stopped = Stopped::new();
     let manifest = stopped

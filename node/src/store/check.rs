@@ -12,15 +12,13 @@ use super::open::store_error;
 use super::reader::Reader;
 
 /// Most bytes of tables that a start reads through. In a larger database, damage to what a start
-/// does not need is found when it is read: every block has a checksum.
-const READ_THROUGH_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// does not need is found when it is read, for every block has a checksum, or by
+/// `jangbu-node check`, which reads everything.
+pub(super) const READ_THROUGH_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Reads every key and value once, which checks every checksum; RocksDB's complaint names the
 /// damaged file.
 pub(super) fn read_everything(reader: &Reader) -> Result<(), StoreError> {
-    if reader.disk_bytes()? > READ_THROUGH_BYTES_MAX {
-        return Ok(());
-    }
     for column in COLUMNS {
         for item in reader.scan(column) {
             item?;

@@ -131,6 +131,21 @@ pub(super) fn check_identity(reader: &Reader, chain: &ChainId) -> Result<(), Sto
     }
 }
 
+/// The write-ahead logs in the directory, for an error.
+fn logs_of(directory: &Path) -> String {
+    let mut logs: Vec<String> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".log"))
+        .collect();
+    logs.sort();
+    match logs.is_empty() {
+        true => "CURRENT".into(),
+        false => format!("a write-ahead log, {}", logs.join(" or ")),
+    }
+}
+
 /// What a failure of RocksDB means for us.
 pub(super) fn store_error(error: rocksdb::Error) -> StoreError {
     let text = error.to_string();
@@ -152,6 +167,10 @@ fn open_error(directory: &Path, error: rocksdb::Error) -> StoreError {
         ));
     }
     match store_error(error) {
+        // Of tables and their table of contents RocksDB names the file, of logs it does not.
+        StoreError::Corrupt(text) if !text.contains("MANIFEST") && !text.contains(".sst") => {
+            StoreError::Corrupt(format!("{text} (probably in {})", logs_of(directory)))
+        }
         // The directory was just made or found, so a file of the database is gone.
         StoreError::Failed(text) if text.contains("No such file") => StoreError::Corrupt(text),
         other => other,

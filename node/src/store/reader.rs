@@ -17,7 +17,7 @@ use super::open::store_error;
 
 /// Largest encoding of a tip or of a final checkpoint, in bytes; both have a few hashes or
 /// signatures.
-const SMALL_BYTES_MAX: usize = 64 * 1024;
+pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes read at once by [`Reader::scan`].
 const SCAN_READAHEAD_BYTES: usize = 2 * 1024 * 1024;
