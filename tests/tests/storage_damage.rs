@@ -149,7 +149,9 @@ fn a_write_ahead_log_without_its_end_or_gone_is_refused() {
     let stopped = Stopped::new();
     let logs = stopped.files(".log");
     let last = logs.last().unwrap();
-    for cut in [1, 7, 1000] {
+    // The very last write is a final checkpoint of some hundred bytes, which is not synced and may
+    // be lost; what came before it was.
+    for cut in [1_000, 10_000] {
         let short = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len().saturating_sub(cut));
         stopped.refuses(last, short, &["damaged", "was synced"]);
     }
