@@ -74,8 +74,9 @@ impl RocksStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupt`] if it is of another ledger or format, ends before a write that
-    /// was synced, or its last block contradicts itself; [`StoreError::Failed`] if another process has it open.
+    /// [`StoreError::Corrupt`] if it is of another ledger or format, ends before a write that was
+    /// synced, or its last block contradicts itself; [`StoreError::Failed`] if another process has
+    /// it open.
     pub fn open(directory: &Path, chain: &ChainId) -> Result<Self, StoreError> {
         let mark = Mark::open(directory)?;
         let reader = Reader::new(open::open(directory)?);
