@@ -8,6 +8,8 @@
 //!
 //! Source: <https://zips.z.cash/zip-0215>; edge cases from C2SP CCTV in `tests/ed25519_edge.rs`.
 
+mod memo;
+
 use std::convert::Infallible;
 
 use ed25519_dalek::Signer;
@@ -18,6 +20,9 @@ use ed25519_zebra::{VerificationKey, VerificationKeyBytes, batch};
 use crate::bytes_newtype;
 use crate::hash::Domain;
 use crate::id::KeyId;
+
+pub use memo::Memory;
+pub(crate) use memo::{Rule, Verdict, recalled};
 
 bytes_newtype! {
     /// An Ed25519 public key as received: not yet known to decode to a curve point.
@@ -69,10 +74,24 @@ impl PublicKey {
     /// [`SignatureError::MalformedKey`] if the key is no curve point, else
     /// [`SignatureError::Invalid`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
-        VerificationKey::try_from(VerificationKeyBytes::from(self.0))
-            .map_err(|_| SignatureError::MalformedKey { key: *self })?
-            .verify(&ed25519_zebra::Signature::from(signature.0), message)
-            .map_err(|_| SignatureError::Invalid { key: *self })
+        let verdict = recalled(Rule::Zip215, (self, message, signature), || {
+            self.judge(message, signature)
+        });
+        match verdict {
+            Verdict::Holds => Ok(()),
+            Verdict::UnfitKey => Err(SignatureError::MalformedKey { key: *self }),
+            Verdict::Invalid => Err(SignatureError::Invalid { key: *self }),
+        }
+    }
+
+    fn judge(&self, message: &[u8], signature: &Signature) -> Verdict {
+        let Ok(key) = VerificationKey::try_from(VerificationKeyBytes::from(self.0)) else {
+            return Verdict::UnfitKey;
+        };
+        match key.verify(&ed25519_zebra::Signature::from(signature.0), message) {
+            Ok(()) => Verdict::Holds,
+            Err(_) => Verdict::Invalid,
+        }
     }
 }
 
@@ -92,14 +111,15 @@ pub fn verify_batch<M: AsRef<[u8]>>(items: &[(PublicKey, Signature, M)]) -> Vec<
     let single = |(key, signature, message): &(PublicKey, Signature, M)| {
         key.verify(message.as_ref(), signature).is_ok()
     };
+    let open = memo::unknown(items);
     // Below two there is nothing to share.
-    if items.len() > 1 && holds_as_batch(items) {
+    if open.len() > 1 && holds_as_batch(&open) && !memo::note_all_hold(&open) {
         return vec![true; items.len()];
     }
     items.iter().map(single).collect()
 }
 
-fn holds_as_batch<M: AsRef<[u8]>>(items: &[(PublicKey, Signature, M)]) -> bool {
+fn holds_as_batch<M: AsRef<[u8]>>(items: &[&(PublicKey, Signature, M)]) -> bool {
     let mut verifier = batch::Verifier::new();
     for (key, signature, message) in items {
         let key = VerificationKeyBytes::from(key.0);
@@ -125,7 +145,7 @@ struct Coefficients(blake3::OutputReader);
 impl Coefficients {
     const DOMAIN: Domain = Domain::new("jangbu/signature-batch-coefficients/v1");
 
-    fn of<M: AsRef<[u8]>>(items: &[(PublicKey, Signature, M)]) -> Self {
+    fn of<M: AsRef<[u8]>>(items: &[&(PublicKey, Signature, M)]) -> Self {
         let mut hasher = Self::DOMAIN.hasher();
         hasher.update(&(items.len() as u64).to_le_bytes());
         for (key, signature, message) in items {

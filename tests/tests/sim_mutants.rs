@@ -26,6 +26,7 @@ fn plan(seed: u64, validators: usize) -> Plan {
         heights: 20,
         wild_us: 20_000_000,
         calm_us: 120_000_000,
+        remembers_signatures: true,
         ..Plan::usual(seed, validators)
     }
 }

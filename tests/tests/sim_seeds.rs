@@ -139,3 +139,18 @@ fn a_hundred_seeds_give_the_same_run_twice() {
     let differing: Vec<u64> = (2_000..2_100).filter(differ).collect();
     assert!(differing.is_empty(), "seeds {differing:?}");
 }
+
+#[test]
+fn a_run_is_the_same_whether_or_not_it_remembers_which_signatures_hold() {
+    for (seed, validators) in (2_000..2_006).flat_map(|seed| [(seed, 4), (seed, 7)]) {
+        let remembering = Plan {
+            heights: 12,
+            ..Plan::usual(seed, validators)
+        };
+        let forgetful = Plan {
+            remembers_signatures: false,
+            ..remembering
+        };
+        assert_eq!(run(remembering), run(forgetful), "seed {seed}");
+    }
+}

@@ -6,7 +6,7 @@
 
 use ed25519_dalek::VerifyingKey;
 
-use crate::signature::{PublicKey, Signature};
+use crate::signature::{PublicKey, Rule, Signature, Verdict, recalled};
 
 /// Why a strict check failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,10 +39,25 @@ pub fn verify_strict(
     message: &[u8],
     signature: &Signature,
 ) -> Result<(), StrictError> {
+    let verdict = recalled(Rule::Strict, (key, message, signature), || {
+        judge(key, message, signature)
+    });
+    match verdict {
+        Verdict::Holds => Ok(()),
+        Verdict::UnfitKey => Err(StrictError::Key),
+        Verdict::Invalid => Err(StrictError::Signature),
+    }
+}
+
+fn judge(key: &PublicKey, message: &[u8], signature: &Signature) -> Verdict {
+    let Ok(key) = checked(key) else {
+        return Verdict::UnfitKey;
+    };
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-    checked(key)?
-        .verify_strict(message, &signature)
-        .map_err(|_| StrictError::Signature)
+    match key.verify_strict(message, &signature) {
+        Ok(()) => Verdict::Holds,
+        Err(_) => Verdict::Invalid,
+    }
 }
 
 fn checked(key: &PublicKey) -> Result<VerifyingKey, StrictError> {

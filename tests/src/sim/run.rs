@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jangbu_ledger::id::Height;
+use jangbu_ledger::signature::Memory;
 
 use super::actor::Actor;
 use super::dice::Dice;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub wild_us: u64,
     /// Longest calm time.
     pub calm_us: u64,
+    /// Whether a signature is verified once, and not by each member anew: the same run, sooner.
+    pub remembers_signatures: bool,
 }
 
 /// A run that went well.
@@ -91,6 +94,7 @@ impl Plan {
             heights: 36,
             wild_us: 60_000_000,
             calm_us: 300_000_000,
+            remembers_signatures: true,
         }
     }
 
@@ -139,6 +143,7 @@ fn play(
     actors: impl FnOnce(&mut Dice) -> BTreeMap<usize, Box<dyn Actor>>,
     sink: Option<Sink>,
 ) -> Result<Report, Failure> {
+    let _memory = plan.remembers_signatures.then(Memory::begin);
     // Not the stream that drew the faults: leaving some out must not change what is left.
     let mut dice = Dice::new(!plan.seed);
     let every = (20_000, dice.between((40_000, 200_000)));
