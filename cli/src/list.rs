@@ -88,12 +88,7 @@ fn items<'a>(args: &'a Args, client: &'a Client) -> Items<'a> {
     };
     // A stream's pages start after an entry.
     let after = Sequence(args.from).previous();
-    let side = |side| {
-        Pages::new(after, move |after| {
-            client.subject_statements(subject, side, after, PAGE)
-        })
-        .peekable()
-    };
+    let side = |side| stream_pages(client, subject, side, after).peekable();
     let (mut own, mut others) = (side(Side::Open), side(Side::Claims));
     // Merged in log order; an error comes first, wherever it is.
     Box::new(std::iter::from_fn(move || {
@@ -108,6 +103,18 @@ fn items<'a>(args: &'a Args, client: &'a Client) -> Items<'a> {
             _ => own.next(),
         }
     }))
+}
+
+/// One side of what is said about a subject, after an entry, in log order.
+pub(crate) fn stream_pages<'a>(
+    client: &'a Client,
+    subject: &'a Identifier,
+    side: Side,
+    after: Option<Sequence>,
+) -> impl Iterator<Item = Result<Item, CliError>> + 'a {
+    Pages::new(after, move |after| {
+        client.subject_statements(subject, side, after, PAGE)
+    })
 }
 
 /// Items of page after page.

@@ -1,9 +1,10 @@
-//! The life of a data share between two members, in a sealed stream.
+//! The life of a data share between two members, sealed or in the open.
 //!
 //! ```text
-//!   own encryption key + the other's ─▶ stream key ─▶ slots of both ─▶ history ─▶ judged
-//!                                                                                  │
-//!   a step: legal? ─▶ sealed into the next free slot ─▶ submit ─▶ receipt ◀────────┘
+//!   sealed: own encryption key + the other's ─▶ stream key ─▶ slots of both ─┐
+//!   open:   the streams of an identifier ────────────────────────────────────┴▶ history ─▶ judged
+//!                                                                                            │
+//!   a step: legal? ─▶ the next free slot, or the open stream ─▶ submit ─▶ receipt ◀──────────┘
 //! ```
 //!
 //! Invariants:
@@ -13,21 +14,24 @@
 //! - the same step with the same document is the same statement, in whichever slot it stands.
 
 mod history;
+mod open;
 mod show;
 mod step;
 mod stream;
+mod usage;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use jangbu_ledger::id::Digest;
-use jangbu_ledger::share::{Negotiation, Party, Step};
+use jangbu_ledger::share::{Contract, Deed, Party, Rejection, Sent, Step, UseCode};
 
 use crate::context::Context;
 use crate::error::CliError;
 use crate::submit::SubmitOptions;
 
 pub use step::{Taken, take};
-pub use stream::ShareStream;
+pub use stream::{Named, ShareStream};
 
 /// Data shares with another member, sealed: only the two parties can read, list or count them.
 #[derive(Debug, clap::Subcommand)]
@@ -35,11 +39,11 @@ pub enum Command {
     /// Ask for a contract (consumer)
     Request(StepArgs),
     /// Offer a contract (provider)
-    Offer(StepArgs),
+    Offer(TermsArgs),
     /// Accept the offer (consumer)
     Accept(StepArgs),
     /// Agree (provider)
-    Agree(StepArgs),
+    Agree(TermsArgs),
     /// Verify the agreement (consumer)
     Verify(StepArgs),
     /// Finalize the contract (provider)
@@ -51,31 +55,37 @@ pub enum Command {
     Start(DataArgs),
     /// State that exactly what was sent arrived (consumer)
     Receive(DataArgs),
+    /// State that what was received is what was agreed on (consumer)
+    Confirm(StepArgs),
+    /// State that it is not, or did not arrive (consumer)
+    Reject(RejectArgs),
     /// Pause the transfer
     Suspend(StepArgs),
     /// Say that all is sent
     Complete(StepArgs),
+    /// Record what data was used for
+    Use(usage::UseArgs),
+    /// End a contract that is in force
+    Retire(StepArgs),
+    /// Acknowledge that the other party retired the contract
+    Acknowledge(StepArgs),
+    /// State that all data received was deleted (consumer)
+    Delete(StepArgs),
+    /// Dispute something; the document says what
+    Dispute(StepArgs),
+    /// End a dispute
+    Resolve(StepArgs),
     /// End the negotiation, or the transfer once the contract is final
     Terminate(StepArgs),
-    /// Show what both parties said, in log order
-    Show {
-        /// The share's name
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// The other party, if this machine has not seen the share yet
-        #[arg(long, value_name = "MEMBER")]
-        with: Option<String>,
-        /// Your own role, if this machine has not seen the share yet
-        #[arg(long = "as", value_name = "ROLE")]
-        role: Option<Role>,
-    },
+    /// Show what was said, in log order
+    Show(ShareArgs),
     /// List the shares this machine knows, and where they stand
     List,
 }
 
-/// What every step takes.
+/// Which share, and with whom.
 #[derive(Debug, clap::Args)]
-pub struct StepArgs {
+pub struct ShareArgs {
     /// The share's name, alike for both parties: an agreement's or a negotiation's id
     #[arg(value_name = "NAME")]
     pub name: String,
@@ -85,6 +95,17 @@ pub struct StepArgs {
     /// Your own role; needed only where the first step does not tell
     #[arg(long = "as", value_name = "ROLE")]
     pub role: Option<Role>,
+    /// For everyone to read, and judged by every validator: NAME is an identifier then
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// What every step takes.
+#[derive(Debug, clap::Args)]
+pub struct StepArgs {
+    /// Which share.
+    #[command(flatten)]
+    pub share: ShareArgs,
     /// JSON document of the step, a Dataspace Protocol message for instance
     #[arg(long, value_name = "FILE")]
     pub document: Option<PathBuf>,
@@ -96,6 +117,17 @@ pub struct StepArgs {
     pub options: SubmitOptions,
 }
 
+/// What an offer and an agreement take.
+#[derive(Debug, clap::Args)]
+pub struct TermsArgs {
+    /// What every step takes.
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// A use that is permitted: ai-training, analytics…; repeatable. None: the document says
+    #[arg(long = "permit", value_name = "CODE")]
+    pub permits: Vec<UseCode>,
+}
+
 /// What a step about data takes.
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
@@ -104,10 +136,35 @@ pub struct DataArgs {
     pub step: StepArgs,
     /// The data as it is sent; its BLAKE3 root is stated
     #[arg(long, value_name = "FILE", conflicts_with = "root")]
-    pub file: Option<PathBuf>,
+    pub plain: Option<PathBuf>,
     /// The BLAKE3 root of the data as it is sent
     #[arg(long, value_name = "HEX")]
     pub root: Option<Digest>,
+}
+
+/// What a rejection takes.
+#[derive(Debug, clap::Args)]
+pub struct RejectArgs {
+    /// What every step takes.
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// Why
+    #[arg(long, value_name = "REASON")]
+    pub reason: Reason,
+    /// With --reason differs: the root of what arrived
+    #[arg(long, value_name = "HEX", required_if_eq("reason", "differs"))]
+    pub root: Option<Digest>,
+}
+
+/// Why a consumer rejects; what a file shows by itself is found by `complete`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Reason {
+    /// What arrived has another root than what was sent
+    Differs,
+    /// It was received, and its key was not released
+    NoKey,
+    /// It is not what was agreed on; the document says more
+    Unfit,
 }
 
 /// Who one is in a share.
@@ -135,71 +192,139 @@ impl From<Role> for Party {
 /// [`CliError`]: refused, with the rule's id, if it is not this party's step now; nothing is
 /// sent then.
 pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
-    let (args, step) = match command {
-        Command::Show { name, with, role } => {
-            let stream = ShareStream::open(ctx, &name, with.as_deref(), role.map(Into::into))?;
-            return show::one(ctx, &stream);
-        }
+    let (args, deed) = match command {
+        Command::Show(share) => return show::one(ctx, &find(ctx, &share, None)?),
         Command::List => return show::all(ctx),
-        Command::Start(args) => return data_step(ctx, args, Step::TransferStarted),
-        Command::Receive(args) => return data_step(ctx, args, Step::Received),
         Command::Terminate(args) => return terminate(ctx, &args),
-        Command::Request(args) => (args, Step::Requested),
-        Command::Offer(args) => (args, Step::Offered),
-        Command::Accept(args) => (args, Step::Accepted),
-        Command::Agree(args) => (args, Step::Agreed),
-        Command::Verify(args) => (args, Step::Verified),
-        Command::Finalize(args) => (args, Step::Finalized),
-        Command::RequestTransfer(args) => (args, Step::TransferRequested),
-        Command::Suspend(args) => (args, Step::TransferSuspended),
-        Command::Complete(args) => (args, Step::TransferCompleted),
+        Command::Use(args) => return usage::run(ctx, args),
+        Command::Start(args) => {
+            let root = root(&args)?;
+            let sent = root.map(|root| Sent {
+                root,
+                sealing: None,
+            });
+            (args.step, Deed::TransferStarted { sent })
+        }
+        Command::Receive(args) => {
+            let root = root(&args)?.ok_or_else(|| {
+                CliError::input("what arrived?").hint("name it: --plain FILE, or --root HEX")
+            })?;
+            (args.step, Deed::Received { root })
+        }
+        Command::Offer(TermsArgs { step, permits }) => (
+            step,
+            Deed::Offered {
+                permits: sorted(permits),
+            },
+        ),
+        Command::Agree(TermsArgs { step, permits }) => (
+            step,
+            Deed::Agreed {
+                permits: sorted(permits),
+            },
+        ),
+        Command::Reject(args) => {
+            let reason = match (args.reason, args.root) {
+                (Reason::Differs, Some(root)) => Rejection::Differs { root },
+                (Reason::NoKey, _) => Rejection::NoKey,
+                _ => Rejection::Unfit,
+            };
+            (args.step, Deed::Rejected { reason })
+        }
+        Command::Request(args) => (args, Deed::Requested),
+        Command::Accept(args) => (args, Deed::Accepted),
+        Command::Verify(args) => (args, Deed::Verified),
+        Command::Finalize(args) => (args, Deed::Finalized),
+        Command::RequestTransfer(args) => (args, Deed::TransferRequested),
+        Command::Confirm(args) => (args, Deed::Confirmed),
+        Command::Suspend(args) => (args, Deed::TransferSuspended),
+        Command::Complete(args) => (args, Deed::TransferCompleted),
+        Command::Retire(args) => (args, Deed::Retired),
+        Command::Acknowledge(args) => (args, Deed::RetirementAcknowledged),
+        Command::Delete(args) => (args, Deed::DeletionConfirmed),
+        Command::Dispute(args) => (args, Deed::Disputed),
+        Command::Resolve(args) => (args, Deed::Resolved),
     };
-    plain_step(ctx, &args, step, None)
-}
-
-fn data_step(ctx: &Context, args: DataArgs, step: Step) -> Result<(), CliError> {
-    let root = match (&args.file, args.root) {
-        (Some(file), _) => Some(step::root_of(file)?),
-        (None, root) => root,
-    };
-    plain_step(ctx, &args.step, step, root)
+    let stream = find(ctx, &args.share, Some(deed.step()))?;
+    said(ctx, &stream, &args, deed)
 }
 
 /// What ends depends on what has begun; once the contract is final only the transfer can end.
 fn terminate(ctx: &Context, args: &StepArgs) -> Result<(), CliError> {
-    let stream = open(ctx, args, None)?;
+    let stream = find(ctx, &args.share, None)?;
     let share = history::read(ctx, &stream)?.share;
-    let step = match share.negotiation {
-        Negotiation::Finalized => Step::TransferTerminated,
-        _ => Step::Terminated,
+    let deed = match share.stand.contract {
+        Contract::Finalized
+        | Contract::ProviderRetired
+        | Contract::ConsumerRetired
+        | Contract::Closed => Deed::TransferTerminated,
+        _ => Deed::Terminated,
     };
-    plain_step(ctx, args, step, None)
+    said(ctx, &stream, args, deed)
 }
 
-fn plain_step(
-    ctx: &Context,
-    args: &StepArgs,
-    step: Step,
-    root: Option<Digest>,
-) -> Result<(), CliError> {
-    let stream = open(ctx, args, Some(step))?;
-    let document = step::document(args.document.as_deref(), &args.name, step)?;
+/// Takes the step and prints what became of it.
+fn said(ctx: &Context, stream: &ShareStream, args: &StepArgs, deed: Deed) -> Result<(), CliError> {
+    let step = deed.step();
     let taken = Taken {
-        label: format!("{}: {}", args.name, step.name()),
-        step,
-        document,
-        root,
+        label: format!("{}: {}", stream.name, step.name()),
+        document: step::document(args.document.as_deref(), &stream.name, step)?,
+        deed,
         occurrence: args.occurrence,
     };
-    take(ctx, &stream, &taken, &args.options, &mut |outcome| {
+    take(ctx, stream, &taken, &args.options, &mut |outcome| {
         ctx.output.line(outcome, || outcome.to_string());
     })
 }
 
-fn open(ctx: &Context, args: &StepArgs, step: Option<Step>) -> Result<ShareStream, CliError> {
+fn find(ctx: &Context, args: &ShareArgs, step: Option<Step>) -> Result<ShareStream, CliError> {
     let role = args
         .role
         .map(Party::from)
         .or_else(|| step.and_then(Step::only_by));
-    ShareStream::open(ctx, &args.name, args.with.as_deref(), role)
+    ShareStream::find(
+        ctx,
+        Named {
+            name: &args.name,
+            with: args.with.as_deref(),
+            role,
+            open: args.open,
+        },
+    )
+}
+
+fn root(args: &DataArgs) -> Result<Option<Digest>, CliError> {
+    match &args.plain {
+        Some(file) => root_of(file).map(Some),
+        None => Ok(args.root),
+    }
+}
+
+/// The BLAKE3 root of a file's bytes.
+fn root_of(file: &Path) -> Result<Digest, CliError> {
+    let mut hasher = blake3::Hasher::new();
+    File::open(file)
+        .and_then(|open| hasher.update_reader(open).map(|_| ()))
+        .map_err(|error| CliError::io(file, &error))?;
+    Ok(Digest(*hasher.finalize().as_bytes()))
+}
+
+fn sorted(mut codes: Vec<UseCode>) -> Vec<UseCode> {
+    codes.sort();
+    codes.dedup();
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_a_file_is_its_blake3_hash() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("data");
+        std::fs::write(&file, vec![7; 100_000]).unwrap();
+        let expected = blake3::hash(&vec![7; 100_000]);
+        assert_eq!(root_of(&file).unwrap().as_bytes(), expected.as_bytes());
+    }
 }

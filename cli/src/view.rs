@@ -160,6 +160,10 @@ pub fn sentence(statement: &Statement) -> String {
                 about(statement, &subject)
             )
         }
+        Kind::ShareStep { with, deed } => {
+            let step = deed.step().name().replace('_', " ");
+            format!("in the data share {subject} with {}: {step}", short(with))
+        }
         Kind::EvidenceRecorded { equivocation } => {
             let offence = equivocation.offence();
             format!(

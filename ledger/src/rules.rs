@@ -10,6 +10,7 @@ mod handover;
 mod notice;
 mod passport;
 mod rule;
+mod share;
 mod subject;
 
 use crate::id::{ChainId, Height, MemberId, Sequence, StatementId, TimeMs};
@@ -129,6 +130,9 @@ pub fn judge(
         Kind::CompositionClosed { links } => components::close(state, author, statement, *links),
         Kind::NoticeIssued { .. } => notice::issue(state, author, &member, statement),
         Kind::NoticeLifted { notice } => notice::lift(state, author, statement, notice),
+        Kind::ShareStep { with, deed } => {
+            share::step(state, author, &member, statement, with, deed)
+        }
         Kind::GranularityLinked { part_of } => {
             passport::link_granularity(state, author, &member, statement, part_of)
         }

@@ -4,27 +4,34 @@
 //! ```text
 //!   stream key ─┬─ slot(party, n)  where the n-th statement of a party stands
 //!               ├─ nonce ─┐
-//!               └─ seal ──┴─▶ payload, 512 bytes: nonce 24 ‖ XChaCha20-Poly1305 of 472
+//!               ├─ seal ──┴─▶ payload, 512 bytes: nonce 24 ‖ XChaCha20-Poly1305 of 472
+//!               └─ opening key ─▶ commitment: opens this one statement and no other
 //! ```
 //!
 //! Everything is derived from key and content, so that a script run twice makes the same bytes.
 //! The statement's commitment is a keyed hash of the plaintext: it commits to the key as well,
-//! which the cipher by itself does not.
+//! which the cipher by itself does not. Its key is the statement's own, so that one statement can
+//! be shown to somebody who must not read the others.
 //!
 //! Source: `docs/format.md`, section 8.
+
+mod history;
 
 use bincode::{Decode, Encode};
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::codec;
 use crate::commitment::Commitment;
 use crate::hash::Domain;
-use crate::id::{Digest, Slot, StatementId};
+use crate::id::{Slot, StatementId};
 use crate::identifier::Identifier;
-use crate::share::{Party, Step};
+use crate::share::{Deed, Party};
 use crate::statement::{Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
+
+pub use history::{Broken, Filled, History, Judged};
 
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
@@ -40,16 +47,26 @@ pub struct StreamKey([u8; 32]);
 pub struct SealedBody {
     /// Who says it, in the roles of the stream.
     pub party: Party,
-    /// The step taken.
-    pub step: Step,
+    /// The step taken, and what it states.
+    pub deed: Deed,
     /// 0, or which repetition this is (suspend, start, suspend again).
     pub occurrence: u32,
     /// Salted commitment to the step's document.
     pub document: Commitment,
-    /// BLAKE3 root of the ciphertext, for `Started` and `Received`.
-    pub ciphertext_root: Option<Digest>,
     /// Earlier statements of the stream, at most 4.
     pub references: Vec<StatementId>,
+}
+
+/// One statement of a sealed stream, shown to somebody who does not get the stream's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// Opens the commitment of this statement and of no other.
+    #[serde(with = "hex::serde")]
+    key: [u8; 32],
+    /// The body's canonical bytes.
+    #[serde(with = "hex::serde")]
+    body: Vec<u8>,
 }
 
 /// Why a sealed statement does not open.
@@ -84,6 +101,7 @@ impl StreamKey {
     const NONCE: Domain = Domain::new("jangbu/sealed-nonce/v1");
     const CIPHER: Domain = Domain::new("jangbu/sealed-cipher/v1");
     const COMMITMENT: Domain = Domain::new("jangbu/sealed-commitment/v1");
+    const OPENING: Domain = Domain::new("jangbu/sealed-opening/v1");
     const SUBJECT: Domain = Domain::new("jangbu/sealed-subject/v1");
 
     /// A key handed over by other means.
@@ -137,9 +155,9 @@ impl StreamKey {
     ///
     /// # Errors
     ///
-    /// [`SealedError::TooLong`] if the body has too many references.
+    /// [`SealedError::TooLong`] if the body does not fit the fixed size.
     pub fn seal(&self, body: &SealedBody, n: u64) -> Result<Statement, SealedError> {
-        let plaintext = padded(body)?;
+        let plaintext = padded(&codec::encode(body))?;
         let nonce_hash = Self::NONCE.keyed(&self.0, &plaintext);
         let mut nonce = [0; NONCE_BYTES];
         nonce.copy_from_slice(&nonce_hash[..NONCE_BYTES]);
@@ -153,7 +171,7 @@ impl StreamKey {
             kind: Kind::Sealed,
             occurrence: 0,
             streams: vec![Stream::Sealed(self.slot(body.party, n))],
-            commitment: self.commitment(&plaintext),
+            commitment: commitment(&self.opening_key(&nonce), &plaintext),
             references: Vec::new(),
             payload,
         })
@@ -165,6 +183,24 @@ impl StreamKey {
     ///
     /// [`SealedError`] if it is not one, was changed, or is of another stream.
     pub fn open(&self, statement: &Statement) -> Result<SealedBody, SealedError> {
+        self.opened(statement).map(|(_, body, _)| body)
+    }
+
+    /// What shows this statement to somebody who does not get the stream's key.
+    ///
+    /// # Errors
+    ///
+    /// [`SealedError`] as for [`Self::open`].
+    pub fn show(&self, statement: &Statement) -> Result<Shown, SealedError> {
+        self.opened(statement)
+            .map(|(key, _, body)| Shown { key, body })
+    }
+
+    /// Opening key, body, and the body's bytes.
+    fn opened(
+        &self,
+        statement: &Statement,
+    ) -> Result<([u8; 32], SealedBody, Vec<u8>), SealedError> {
         if !matches!(statement.kind, Kind::Sealed) {
             return Err(SealedError::NotSealed);
         }
@@ -176,7 +212,8 @@ impl StreamKey {
             .cipher()
             .decrypt(&XNonce::from(*nonce), ciphertext)
             .map_err(|_| SealedError::WrongKey)?;
-        if self.commitment(&plaintext) != statement.commitment {
+        let key = self.opening_key(nonce);
+        if commitment(&key, &plaintext) != statement.commitment {
             return Err(SealedError::Commitment);
         }
         let (length, rest) = plaintext
@@ -189,27 +226,54 @@ impl StreamKey {
         if padding.iter().any(|byte| *byte != 0) {
             return Err(SealedError::Malformed);
         }
-        codec::decode(bytes, PLAINTEXT_BYTES).map_err(|_| SealedError::Malformed)
+        Ok((key, decoded(bytes)?, bytes.to_vec()))
+    }
+
+    fn opening_key(&self, nonce: &[u8; NONCE_BYTES]) -> [u8; 32] {
+        Self::OPENING.keyed(&self.0, nonce)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&Self::CIPHER.hash(&self.0).into())
     }
+}
 
-    fn commitment(&self, plaintext: &[u8]) -> Commitment {
-        Commitment::keyed(Self::COMMITMENT.keyed(&self.0, plaintext))
+impl Shown {
+    /// What the statement says, if this shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`SealedError`] if it shows another statement, or something else.
+    pub fn verify(&self, statement: &Statement) -> Result<SealedBody, SealedError> {
+        if !matches!(statement.kind, Kind::Sealed) {
+            return Err(SealedError::NotSealed);
+        }
+        if commitment(&self.key, &padded(&self.body)?) != statement.commitment {
+            return Err(SealedError::Commitment);
+        }
+        decoded(&self.body)
     }
 }
 
+fn commitment(opening_key: &[u8; 32], plaintext: &[u8]) -> Commitment {
+    Commitment::keyed(StreamKey::COMMITMENT.keyed(opening_key, plaintext))
+}
+
+fn decoded(bytes: &[u8]) -> Result<SealedBody, SealedError> {
+    let body: SealedBody =
+        codec::decode(bytes, PLAINTEXT_BYTES).map_err(|_| SealedError::Malformed)?;
+    body.deed.check().map_err(|_| SealedError::Malformed)?;
+    Ok(body)
+}
+
 /// Length, body, zeros: always the same size.
-fn padded(body: &SealedBody) -> Result<Vec<u8>, SealedError> {
-    let bytes = codec::encode(body);
+fn padded(bytes: &[u8]) -> Result<Vec<u8>, SealedError> {
     if bytes.len() + 2 > PLAINTEXT_BYTES {
         return Err(SealedError::TooLong);
     }
     let length = u16::try_from(bytes.len()).map_err(|_| SealedError::TooLong)?;
     let mut plaintext = length.to_le_bytes().to_vec();
-    plaintext.extend_from_slice(&bytes);
+    plaintext.extend_from_slice(bytes);
     plaintext.resize(PLAINTEXT_BYTES, 0);
     Ok(plaintext)
 }
@@ -217,16 +281,29 @@ fn padded(body: &SealedBody) -> Result<Vec<u8>, SealedError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{ChainId, MemberId};
+    use crate::id::{ChainId, Digest, MemberId};
+    use crate::identifier::Identifier;
+    use crate::share::{Sealing, Sent, Usage, UseCode, WrappedKey};
 
-    fn body(step: Step) -> SealedBody {
+    fn body(deed: Deed) -> SealedBody {
         SealedBody {
             party: Party::Provider,
-            step,
+            deed,
             occurrence: 0,
             document: Commitment::keyed([7; 32]),
-            ciphertext_root: Some(Digest([9; 32])),
             references: vec![StatementId([3; 32])],
+        }
+    }
+
+    fn started() -> Deed {
+        let (root, wrap) = (Digest([9; 32]), Digest([8; 32]));
+        let sealing = Some(Sealing {
+            content_root: root,
+            wrap,
+            bytes: u64::MAX,
+        });
+        Deed::TransferStarted {
+            sent: Some(Sent { root, sealing }),
         }
     }
 
@@ -244,10 +321,10 @@ mod tests {
     #[test]
     fn sealing_is_deterministic_of_one_size_and_slots_do_not_change_the_id() {
         let key = StreamKey::from_bytes([5; 32]);
-        let first = key.seal(&body(Step::TransferStarted), 0).unwrap();
-        assert_eq!(first, key.seal(&body(Step::TransferStarted), 0).unwrap());
+        let first = key.seal(&body(started()), 0).unwrap();
+        assert_eq!(first, key.seal(&body(started()), 0).unwrap());
         assert_eq!(first.check_shape(), Ok(()));
-        let moved = key.seal(&body(Step::TransferStarted), 1).unwrap();
+        let moved = key.seal(&body(started()), 1).unwrap();
         assert_ne!(first.streams, moved.streams);
         let (chain, member) = (ChainId([0; 32]), MemberId([1; 32]));
         assert_eq!(first.id(&chain, &member), moved.id(&chain, &member));
@@ -256,8 +333,8 @@ mod tests {
     #[test]
     fn any_changed_byte_is_refused() {
         let key = StreamKey::from_bytes([5; 32]);
-        let statement = key.seal(&body(Step::Offered), 0).unwrap();
-        assert_eq!(key.open(&statement), Ok(body(Step::Offered)));
+        let statement = key.seal(&body(started()), 0).unwrap();
+        assert_eq!(key.open(&statement), Ok(body(started())));
         for at in 0..statement.payload.len() {
             let mut changed = statement.clone();
             changed.payload[at] ^= 1;
@@ -267,5 +344,54 @@ mod tests {
             StreamKey::from_bytes([6; 32]).open(&statement),
             Err(SealedError::WrongKey)
         );
+    }
+
+    #[test]
+    fn every_step_fits_with_room_for_references_and_a_use_with_several_inputs() {
+        let key = StreamKey::from_bytes([5; 32]);
+        let uuid = |n: u8| Identifier::uuid([n; 16]);
+        let model = Identifier::parse("model:research.example.com/battery-ageing/2026.11").unwrap();
+        let usage = Usage {
+            activity: UseCode::parse(UseCode::AI_TRAINING).unwrap(),
+            codes: Vec::new(),
+            inputs: vec![uuid(1), uuid(2), uuid(3)],
+            outputs: vec![model],
+        };
+        let wrapped = WrappedKey([1; 72]);
+        for deed in [started(), Deed::KeyReleased { wrapped }, Deed::Used(usage)] {
+            let mut body = body(deed);
+            body.references = vec![StatementId([3; 32]); 4];
+            let statement = key.seal(&body, u64::MAX).unwrap();
+            assert_eq!(statement.check_shape(), Ok(()));
+            assert_eq!(key.open(&statement), Ok(body));
+        }
+        let mut long = body(started());
+        long.references = vec![StatementId([3; 32]); 16];
+        assert_eq!(key.seal(&long, 0), Err(SealedError::TooLong));
+    }
+
+    #[test]
+    fn one_statement_is_shown_without_the_stream_and_shows_no_other() {
+        let key = StreamKey::from_bytes([5; 32]);
+        let first = key.seal(&body(started()), 0).unwrap();
+        let second = key.seal(&body(Deed::Finalized), 1).unwrap();
+        let shown = key.show(&first).unwrap();
+        assert_eq!(shown.verify(&first), Ok(body(started())));
+        assert_eq!(shown.verify(&second), Err(SealedError::Commitment));
+        let as_stream_key = StreamKey::from_bytes(shown.key);
+        assert_eq!(as_stream_key.open(&second), Err(SealedError::WrongKey));
+        let mut other = shown.clone();
+        other.body = key.show(&second).unwrap().body;
+        assert_eq!(other.verify(&first), Err(SealedError::Commitment));
+        assert_eq!(other.verify(&second), Err(SealedError::Commitment));
+    }
+
+    #[test]
+    fn what_is_not_well_formed_is_not_opened() {
+        let key = StreamKey::from_bytes([5; 32]);
+        let code = |text: &str| UseCode::parse(text).unwrap();
+        let permits = vec![code("b"), code("a")];
+        let statement = key.seal(&body(Deed::Agreed { permits }), 0).unwrap();
+        assert_eq!(key.open(&statement), Err(SealedError::Malformed));
     }
 }

@@ -17,6 +17,7 @@ use crate::hash::Domain;
 use crate::id::{Digest, Height, KeyId, MemberId, Sequence, Slot, StatementId, SubjectId, TimeMs};
 use crate::identifier::Prefix;
 use crate::passport::Life;
+use crate::share::{Covered, Share};
 use crate::signature::PublicKey;
 use crate::state_tree::StateKey;
 use crate::statement::{Granularity, Handed};
@@ -60,6 +61,14 @@ pub enum Role {
     Regulator,
     /// Reads.
     Observer,
+}
+
+impl Role {
+    /// Whether it settles what two companies dispute.
+    #[must_use]
+    pub const fn settles_disputes(self) -> bool {
+        matches!(self, Self::Auditor | Self::Regulator)
+    }
 }
 
 /// A member, as rules see it.
@@ -206,6 +215,26 @@ pub struct NoticeRecord {
     pub lifted: bool,
 }
 
+/// An open data share.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ShareRecord {
+    /// Who has the data.
+    pub provider: MemberId,
+    /// Who gets it.
+    pub consumer: MemberId,
+    /// Where it stands.
+    pub share: Share,
+}
+
+/// A use of data that was recorded in the open.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct UseRecord {
+    /// Who used it.
+    pub by: MemberId,
+    /// How the use stood to each agreement that it names, in its order.
+    pub covered: Vec<Covered>,
+}
+
 /// A used slot of some sealed stream.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct SlotRecord {
@@ -246,6 +275,8 @@ impl Record for StatementId {}
 impl Record for EndorsementRecord {}
 impl Record for HandoverRecord {}
 impl Record for NoticeRecord {}
+impl Record for ShareRecord {}
+impl Record for UseRecord {}
 impl Record for ValidatorRecord {}
 impl Record for OffenceRecord {}
 
@@ -326,6 +357,14 @@ pub mod key {
     state_key! {
         /// A [`super::NoticeRecord`], by its statement.
         notice, "jangbu/state-notice/v1", id: StatementId
+    }
+    state_key! {
+        /// A [`super::ShareRecord`], by what its stream is about.
+        share, "jangbu/state-share/v1", id: SubjectId
+    }
+    state_key! {
+        /// A [`super::UseRecord`], by its statement.
+        usage, "jangbu/state-use/v1", id: StatementId
     }
     state_key! {
         /// A [`super::ValidatorRecord`], by its consensus key.

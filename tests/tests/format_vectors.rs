@@ -58,6 +58,7 @@ fn statements_and_envelopes_encode_as_written_down() {
 #[test]
 fn sealed_statements_and_commitments_are_as_written_down() {
     check_json("sealed.json", &vectors::said::sealed());
+    check_json("share.json", &vectors::share::share());
     check_json("commitment.json", &vectors::said::commitment());
 }
 

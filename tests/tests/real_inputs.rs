@@ -280,12 +280,12 @@ fn a_data_share_goes_its_way_sealed_and_a_third_member_reads_nothing_of_it() {
         let _ = sharing.done(member, verb, &document);
     }
     let start = transfer("start");
-    let starting = ["--document", &start, "--file", &payload];
+    let starting = ["--document", &start, "--plain", &payload];
     let _ = sharing.done("hanbit", "start", &starting);
-    let other = sharing.step("soyu", "receive", &["--file", &request]);
+    let other = sharing.step("soyu", "receive", &["--plain", &request]);
     assert_eq!(other.code, 3);
     assert!(other.err.contains("share.root"), "{other:?}");
-    let _ = sharing.done("soyu", "receive", &["--file", &payload]);
+    let _ = sharing.done("soyu", "receive", &["--plain", &payload]);
 
     let shown = sharing.show("soyu");
     let taken: Vec<&str> = shown["steps"]
@@ -308,10 +308,10 @@ fn a_data_share_goes_its_way_sealed_and_a_third_member_reads_nothing_of_it() {
             "received"
         ]
     );
-    assert_eq!(shown["received"], true);
+    assert_eq!(shown["delivery"], "RECEIVED");
     assert_eq!(shown["steps"], strip(sharing.show("hanbit"), &shown));
     let listed = devnet.done("hanbit", &["share", "list"]);
-    assert_eq!(listed.lines()[0]["negotiation"], "FINALIZED");
+    assert_eq!(listed.lines()[0]["contract"], "FINALIZED");
 
     nothing_shows(&devnet, &sharing, &shown);
     forgetting_is_harmless(&devnet, &sharing, &offering, &starting);
@@ -335,12 +335,12 @@ fn nothing_shows(devnet: &Devnet, sharing: &Sharing<'_>, shown: &Value) {
         let guess = ["--with", "soyu", "--as", role];
         let seen = sharing.done("nordwind", "show", &guess);
         assert_eq!(seen["steps"], Value::Array(Vec::new()));
-        assert_eq!(seen["negotiation"], "NONE");
+        assert_eq!(seen["contract"], "NONE");
     }
     let sealed = devnet.done("nordwind", &["list", "--kind", "sealed", "--all"]);
     assert_eq!(sealed.lines().len(), 9);
     let everything = devnet.done("nordwind", &["list", "--all"]).out;
-    let root = shown["started_root"].as_str().unwrap();
+    let root = shown["sent"]["root"].as_str().unwrap();
     for secret in [
         sharing.name,
         root,
@@ -375,7 +375,7 @@ fn forgetting_is_harmless(
     let resumed = ["--occurrence", "1", starting[2], starting[3]];
     let _ = sharing.done("hanbit", "start", &resumed);
     assert_eq!(sharing.show("soyu")["transfer"], "STARTED");
-    assert_eq!(sharing.show("soyu")["received"], false);
+    assert_eq!(sharing.show("soyu")["delivery"], "SENT");
 }
 
 /// Two processes of one member at once make one statement.

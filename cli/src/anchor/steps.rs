@@ -1,12 +1,12 @@
 //! Dataspace Protocol messages among the documents: steps of one data share.
 
-use jangbu_ledger::share::{Party, Step};
+use jangbu_ledger::share::{Deed, Party, Step};
 
 use super::Args;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::ingest::said::{SaidStep, SkipReason, Skipped};
-use crate::share::{self, ShareStream};
+use crate::share::{self, Named, ShareStream};
 use crate::submit::Outcome;
 
 /// What became of a message.
@@ -34,26 +34,30 @@ pub(super) fn take(ctx: &Context, args: &Args, step: SaidStep) -> Result<Taken, 
         .hint("name it: --share NAME"));
     };
     let role = args.role.map(Party::from);
-    let stream = ShareStream::open(ctx, name, args.with.as_deref(), role)?;
-    if step.party.is_some_and(|party| party != stream.role) {
+    let named = Named {
+        name,
+        with: args.with.as_deref(),
+        role,
+        open: false,
+    };
+    let stream = ShareStream::find(ctx, named)?;
+    let own = stream.party()?;
+    if let Some(other) = step.party.filter(|party| *party != own) {
         return skip(
             SkipReason::OtherCompany,
-            format!("{} says this", stream.with),
+            format!("{} says this", stream.name_of(other)),
         );
     }
-    if step.step == Step::TransferStarted {
+    let Some(deed) = deed_of(step.step) else {
         return skip(
             SkipReason::Incomplete,
-            format!(
-                "the message does not tell what is sent: jangbu share start {name} --file FILE"
-            ),
+            format!("the message does not tell what is sent: jangbu share start {name} FILE"),
         );
-    }
+    };
     let taken = share::Taken {
         label: step.label,
-        step: step.step,
+        deed,
         document: step.document,
-        root: None,
         occurrence: 0,
     };
     let mut last = None;
@@ -62,4 +66,26 @@ pub(super) fn take(ctx: &Context, args: &Args, step: SaidStep) -> Result<Taken, 
     })?;
     last.map(Taken::Said)
         .ok_or_else(|| CliError::internal("a step was taken and nothing told what became of it"))
+}
+
+/// What a message of the protocol states; `None` if its step needs more than a message tells.
+fn deed_of(step: Step) -> Option<Deed> {
+    Some(match step {
+        Step::Requested => Deed::Requested,
+        Step::Offered => Deed::Offered {
+            permits: Vec::new(),
+        },
+        Step::Accepted => Deed::Accepted,
+        Step::Agreed => Deed::Agreed {
+            permits: Vec::new(),
+        },
+        Step::Verified => Deed::Verified,
+        Step::Finalized => Deed::Finalized,
+        Step::Terminated => Deed::Terminated,
+        Step::TransferRequested => Deed::TransferRequested,
+        Step::TransferSuspended => Deed::TransferSuspended,
+        Step::TransferCompleted => Deed::TransferCompleted,
+        Step::TransferTerminated => Deed::TransferTerminated,
+        _ => return None,
+    })
 }

@@ -1,12 +1,14 @@
-//! What both parties of a share said, in log order, judged by the rules.
+//! What was said in a share, in log order, judged by the rules.
 
 use jangbu_ledger::block::Entry;
-use jangbu_ledger::id::{Height, Sequence, StatementId, TimeMs};
-use jangbu_ledger::sealed::SealedBody;
-use jangbu_ledger::share::{Party, Share};
+use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, TimeMs};
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::sealed::{self, Filled, StreamKey};
+use jangbu_ledger::share::{Covered, Deed, Party, Share, User};
 use jangbu_ledger::statement::Stream;
 
-use super::stream::ShareStream;
+use super::open;
+use super::stream::{Channel, ShareStream};
 use crate::client::recorded;
 use crate::context::Context;
 use crate::error::CliError;
@@ -15,7 +17,7 @@ use crate::error::CliError;
 const STEPS_MAX: u64 = 10_000;
 
 /// Everything said so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct History {
     /// In log order.
     pub(super) steps: Vec<Step>,
@@ -23,82 +25,124 @@ pub(super) struct History {
     pub(super) share: Share,
 }
 
-/// One statement of the stream.
+/// One statement of the share.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) sequence: Sequence,
     pub(super) height: Height,
     pub(super) time_ms: TimeMs,
-    pub(super) party: Party,
-    /// The party's how-manieth, from 0.
-    pub(super) slot: u64,
+    pub(super) member: MemberId,
+    /// `None` if it is no party's.
+    pub(super) party: Option<Party>,
+    /// The party's how-manieth, from 0, in a sealed share.
+    pub(super) slot: Option<u64>,
     pub(super) statement_id: StatementId,
-    /// What it says; `None` if it does not open as a statement of this stream.
-    pub(super) body: Option<SealedBody>,
+    /// What it says; `None` if it does not open as a statement of this share.
+    pub(super) deed: Option<Deed>,
+    pub(super) occurrence: u32,
     /// Why it does not count: the rule it breaks, and in words.
     pub(super) broken: Option<(&'static str, String)>,
+    /// For a use: how it stood to each agreement it names.
+    pub(super) covered: Vec<Covered>,
 }
 
 impl History {
     /// The first slot that a party has not used.
     pub(super) fn next_slot(&self, party: Party) -> u64 {
-        let used = self.steps.iter().filter(|step| step.party == party).count();
+        let used = self
+            .steps
+            .iter()
+            .filter(|step| step.party == Some(party))
+            .count();
         used as u64
+    }
+
+    /// The last step of a kind that counts.
+    pub(super) fn last(&self, wanted: impl Fn(&Deed) -> bool) -> Option<&Step> {
+        self.steps
+            .iter()
+            .rev()
+            .find(|step| step.broken.is_none() && step.deed.as_ref().is_some_and(&wanted))
     }
 }
 
-/// Reads the slots of both parties and judges what they hold.
+/// Reads what was said and judges it.
 pub(super) fn read(ctx: &Context, stream: &ShareStream) -> Result<History, CliError> {
-    let mut steps = slots_of(ctx, stream, Party::Provider)?;
-    steps.append(&mut slots_of(ctx, stream, Party::Consumer)?);
-    steps.sort_by_key(|step| step.sequence);
-    Ok(judge(steps))
+    match &stream.channel {
+        Channel::Sealed(key) => sealed(ctx, stream, key),
+        Channel::Open(identifier) => open::read(ctx, stream, identifier),
+    }
 }
 
-/// The used slots of one party, from 0 up to the first that is free.
-fn slots_of(ctx: &Context, stream: &ShareStream, party: Party) -> Result<Vec<Step>, CliError> {
-    let (client, chain) = (ctx.client()?, ctx.chain_id()?);
-    let member = stream.member_of(party);
-    let mut steps: Vec<Step> = Vec::new();
-    for n in 0..STEPS_MAX {
-        let slot = stream.key.slot(party, n);
-        let answer = client.slot(&member, &slot)?;
-        if !answer.used {
-            return Ok(steps);
-        }
-        let lie = || CliError::unreachable("the node shows another entry than the slot's");
-        let entry: Entry = answer.item.ok_or_else(lie)?.entry()?;
-        let said = recorded(&entry)
-            .filter(|said| said.member == member)
-            .filter(|said| said.statement.streams == [Stream::Sealed(slot)])
-            .ok_or_else(lie)?;
-        let opened = stream.key.open(&said.statement);
-        let mut step = Step {
+fn sealed(ctx: &Context, stream: &ShareStream, key: &StreamKey) -> Result<History, CliError> {
+    let provider = slots_of(ctx, stream, key, Party::Provider)?;
+    let consumer = slots_of(ctx, stream, key, Party::Consumer)?;
+    let filled = |entries: &[Entry]| -> Vec<Filled> {
+        let statement = |entry: &Entry| {
+            recorded(entry).map(|said| Filled {
+                sequence: entry.sequence,
+                statement: said.statement.clone(),
+            })
+        };
+        entries.iter().filter_map(statement).collect()
+    };
+    let others = Others::new(ctx, stream);
+    let judged = sealed::History::judge(key, &filled(&provider), &filled(&consumer), &|id, at| {
+        others.at(id, at)
+    });
+    let chain = ctx.chain_id()?;
+    let steps = judged.steps.into_iter().filter_map(|step| {
+        let entries = match step.party {
+            Party::Provider => &provider,
+            Party::Consumer => &consumer,
+        };
+        let entry = entries.get(usize::try_from(step.slot).ok()?)?;
+        let said = recorded(entry)?;
+        Some(Step {
             sequence: entry.sequence,
             height: entry.height,
             time_ms: entry.time_ms,
-            party,
-            slot: n,
-            statement_id: said.statement.id(&chain, &member),
-            broken: None,
-            body: None,
-        };
-        match opened {
-            Ok(body) if body.party == party => step.body = Some(body),
-            Ok(_) => step.broken = Some(("share.order", "it speaks as the other party".into())),
-            Err(error) => step.broken = Some(("share.order", error.to_string())),
+            member: said.member,
+            party: Some(step.party),
+            slot: Some(step.slot),
+            statement_id: said.statement.id(&chain, &said.member),
+            occurrence: step.body.as_ref().map_or(0, |body| body.occurrence),
+            deed: step.body.map(|body| body.deed),
+            broken: step
+                .broken
+                .map(|broken| (broken.rule().id(), broken.to_string())),
+            covered: step.covered,
+        })
+    });
+    Ok(History {
+        steps: steps.collect(),
+        share: judged.share,
+    })
+}
+
+/// The used slots of one party, from 0 up to the first that is free.
+fn slots_of(
+    ctx: &Context,
+    stream: &ShareStream,
+    key: &StreamKey,
+    party: Party,
+) -> Result<Vec<Entry>, CliError> {
+    let client = ctx.client()?;
+    let member = stream.member_of(party);
+    let mut entries = Vec::new();
+    for n in 0..STEPS_MAX {
+        let slot = key.slot(party, n);
+        let answer = client.slot(&member, &slot)?;
+        if !answer.used {
+            return Ok(entries);
         }
-        // A slot counts only if those before it were filled before it.
-        if steps
-            .last()
-            .is_some_and(|last| last.sequence > step.sequence)
-        {
-            step.broken = Some((
-                "share.order",
-                "it was said before the slot before it".into(),
-            ));
-        }
-        steps.push(step);
+        let lie = || CliError::unreachable("the node shows another entry than the slot's");
+        let entry: Entry = answer.item.ok_or_else(lie)?.entry()?;
+        recorded(&entry)
+            .filter(|said| said.member == member)
+            .filter(|said| said.statement.streams == [Stream::Sealed(slot)])
+            .ok_or_else(lie)?;
+        entries.push(entry);
     }
     Err(CliError::input(format!(
         "the share {:?} has more than {STEPS_MAX} steps of one party",
@@ -106,62 +150,23 @@ fn slots_of(ctx: &Context, stream: &ShareStream, party: Party) -> Result<Vec<Ste
     )))
 }
 
-/// Judges steps in log order. One that breaks a rule does not count: it changes nothing.
-fn judge(mut steps: Vec<Step>) -> History {
-    let mut share = Share::default();
-    for step in &mut steps {
-        let Some(body) = step.body.as_ref().filter(|_| step.broken.is_none()) else {
-            continue;
-        };
-        match share.after(step.party, body.step, body.ciphertext_root) {
-            Ok(next) => share = next,
-            Err(error) => step.broken = Some((error.rule(), error.to_string())),
-        }
-    }
-    History { steps, share }
+/// Agreements that a use may name beside its own: those in the open, as they were at a place in
+/// the log. What cannot be read is unknown.
+struct Others<'a> {
+    ctx: &'a Context,
+    own: MemberId,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use jangbu_ledger::commitment::Commitment;
-    use jangbu_ledger::share::{Negotiation, Step as Kind};
-
-    fn step(sequence: u64, party: Party, kind: Kind) -> Step {
-        Step {
-            sequence: Sequence(sequence),
-            height: Height(1),
-            time_ms: TimeMs(0),
-            party,
-            slot: 0,
-            statement_id: StatementId([0; 32]),
-            body: Some(SealedBody {
-                party,
-                step: kind,
-                occurrence: 0,
-                document: Commitment::keyed([0; 32]),
-                ciphertext_root: None,
-                references: Vec::new(),
-            }),
-            broken: None,
+impl<'a> Others<'a> {
+    fn new(ctx: &'a Context, stream: &ShareStream) -> Self {
+        Self {
+            ctx,
+            // Only the consumer's uses need an agreement.
+            own: stream.member_of(Party::Consumer),
         }
     }
 
-    #[test]
-    fn a_step_out_of_order_is_shown_and_does_not_count() {
-        let history = judge(vec![
-            step(1, Party::Consumer, Kind::Requested),
-            step(2, Party::Consumer, Kind::Accepted),
-            step(3, Party::Provider, Kind::Offered),
-        ]);
-        let broken: Vec<_> = history
-            .steps
-            .iter()
-            .map(|step| step.broken.as_ref().map(|(rule, _)| *rule))
-            .collect();
-        assert_eq!(broken, [None, Some("share.order"), None]);
-        assert_eq!(history.share.negotiation, Negotiation::Offered);
-        assert_eq!(history.next_slot(Party::Consumer), 2);
-        assert_eq!(history.next_slot(Party::Provider), 1);
+    fn at(&self, identifier: &Identifier, at: Sequence) -> Option<(Share, User)> {
+        open::share_at(self.ctx, identifier, at, &self.own).ok()?
     }
 }

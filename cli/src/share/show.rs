@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use jangbu_ledger::id::{Digest, Height, Sequence, StatementId, TimeMs};
-use jangbu_ledger::share::{Negotiation, Party, Step, Transfer};
+use jangbu_ledger::id::{Height, Sequence, StatementId, TimeMs};
+use jangbu_ledger::share::{Covered, Deed, Party, Share};
 use serde::Serialize;
 
 use super::history::{self, History};
-use super::stream::ShareStream;
+use super::stream::{Channel, Named, ShareStream};
 use crate::context::Context;
 use crate::error::CliError;
 
@@ -15,62 +15,75 @@ use crate::error::CliError;
 #[derive(Serialize)]
 struct Shown<'a> {
     name: &'a str,
-    with: &'a str,
-    role: Party,
-    negotiation: Negotiation,
-    transfer: Transfer,
-    started_root: Option<Digest>,
-    received: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<ShownStep>>,
+    with: Option<&'a str>,
+    /// Own role, if one has one.
+    role: Option<Party>,
+    provider: &'a str,
+    consumer: &'a str,
+    open: bool,
+    #[serde(flatten)]
+    share: &'a Share,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<ShownStep<'a>>>,
 }
 
 #[derive(Serialize)]
-struct ShownStep {
+struct ShownStep<'a> {
     sequence: Sequence,
     height: Height,
     time_ms: TimeMs,
     statement_id: StatementId,
     by: String,
-    party: Party,
-    step: Option<Step>,
+    party: Option<Party>,
+    #[serde(flatten)]
+    deed: Option<&'a Deed>,
     occurrence: u32,
-    ciphertext_root: Option<Digest>,
     /// Whether the vault has the step's document.
     document: bool,
     counts: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    message: Option<&'a str>,
+    /// For a use: how it stood to each agreement it names.
+    #[serde(skip_serializing_if = "<[Covered]>::is_empty")]
+    covered: &'a [Covered],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flagged: Option<bool>,
 }
 
 /// Shows one share with its steps.
 pub(super) fn one(ctx: &Context, stream: &ShareStream) -> Result<(), CliError> {
     let history = history::read(ctx, stream)?;
-    let own = ctx.member()?.name.as_str();
     let mut steps = Vec::new();
     for step in &history.steps {
-        let by = if step.party == stream.role {
-            own
-        } else {
-            &stream.with
+        let by = match step.party {
+            Some(party) => stream.name_of(party).to_owned(),
+            None => ctx
+                .anchor()?
+                .members()
+                .iter()
+                .find(|member| member.id() == step.member)
+                .map_or_else(|| step.member.to_string(), |member| member.name.clone()),
         };
         let document = ctx.vault()?.opening(&step.statement_id)?.is_some();
+        let used = matches!(step.deed, Some(Deed::Used(_)));
         steps.push(ShownStep {
             sequence: step.sequence,
             height: step.height,
             time_ms: step.time_ms,
             statement_id: step.statement_id,
-            by: by.to_owned(),
+            by,
             party: step.party,
-            step: step.body.as_ref().map(|body| body.step),
-            occurrence: step.body.as_ref().map_or(0, |body| body.occurrence),
-            ciphertext_root: step.body.as_ref().and_then(|body| body.ciphertext_root),
+            deed: step.deed.as_ref(),
+            occurrence: step.occurrence,
             document,
             counts: step.broken.is_none(),
             rule: step.broken.as_ref().map(|(rule, _)| *rule),
-            message: step.broken.as_ref().map(|(_, message)| message.clone()),
+            message: step.broken.as_ref().map(|(_, message)| message.as_str()),
+            covered: &step.covered,
+            flagged: used.then(|| step.covered.iter().any(|covered| covered.is_flagged())),
         });
     }
     let mut shown = summary(stream, &history);
@@ -83,7 +96,13 @@ pub(super) fn one(ctx: &Context, stream: &ShareStream) -> Result<(), CliError> {
 pub(super) fn all(ctx: &Context) -> Result<(), CliError> {
     let names = ctx.vault()?.streams()?;
     for name in &names {
-        let stream = ShareStream::open(ctx, name, None, None)?;
+        let named = Named {
+            name,
+            with: None,
+            role: None,
+            open: false,
+        };
+        let stream = ShareStream::find(ctx, named)?;
         let history = history::read(ctx, &stream)?;
         let shown = summary(&stream, &history);
         ctx.output.line(&shown, || line(&shown));
@@ -95,47 +114,68 @@ pub(super) fn all(ctx: &Context) -> Result<(), CliError> {
     Ok(())
 }
 
-fn summary<'a>(stream: &'a ShareStream, history: &History) -> Shown<'a> {
+fn summary<'a>(stream: &'a ShareStream, history: &'a History) -> Shown<'a> {
     Shown {
         name: &stream.name,
-        with: &stream.with,
+        with: stream.with(),
         role: stream.role,
-        negotiation: history.share.negotiation,
-        transfer: history.share.transfer,
-        started_root: history.share.started_root,
-        received: history.share.received,
+        provider: stream.name_of(Party::Provider),
+        consumer: stream.name_of(Party::Consumer),
+        open: matches!(stream.channel, Channel::Open(_)),
+        share: &history.share,
         steps: None,
     }
 }
 
 fn line(shown: &Shown<'_>) -> String {
-    format!(
-        "{}  with {} as {}  negotiation {}, transfer {}{}",
+    let stand = &shown.share.stand;
+    let who = match (shown.with, shown.role) {
+        (Some(with), Some(role)) => format!("with {with} as {}", role.name()),
+        _ => format!("from {} to {}", shown.provider, shown.consumer),
+    };
+    let mut line = format!(
+        "{}  {who}{}  contract {}, transfer {}, delivery {}",
         shown.name,
-        shown.with,
-        shown.role.name(),
-        lower(&format!("{:?}", shown.negotiation)),
-        lower(&format!("{:?}", shown.transfer)),
-        if shown.received { ", received" } else { "" }
-    )
+        if shown.open { ", in the open" } else { "" },
+        word(&stand.contract),
+        word(&stand.transfer),
+        word(&stand.delivery),
+    );
+    match stand.dispute {
+        jangbu_ledger::share::Dispute::None => {}
+        _ => line.push_str(", DISPUTED"),
+    }
+    line
 }
 
 fn text(shown: &Shown<'_>) -> String {
     let mut text = line(shown);
     for step in shown.steps.iter().flatten() {
-        let name = step.step.map_or("unreadable", Step::name);
+        let name = step.deed.map_or("unreadable", |deed| deed.step().name());
+        let party = step.party.map_or("-", Party::name);
         // Writing to memory cannot fail.
         let _ = write!(
             text,
-            "\n{:>8}  {:<18}  {:<9} {:<12}  {}",
-            step.sequence,
-            name,
-            step.party.name(),
-            step.by,
-            step.statement_id
+            "\n{:>8}  {name:<23}  {party:<9} {:<12}  {}",
+            step.sequence, step.by, step.statement_id
         );
-        if let Some(root) = step.ciphertext_root {
-            let _ = write!(text, "\n{:>8}  root {root}", "");
+        if let Some(more) = step.deed.and_then(details) {
+            let _ = write!(text, "\n{:>8}  {more}", "");
+        }
+        if let Some(Deed::Used(usage)) = step.deed {
+            for (input, covered) in usage.inputs.iter().zip(step.covered) {
+                let flag = if covered.is_flagged() {
+                    "FLAGGED: "
+                } else {
+                    ""
+                };
+                let _ = write!(
+                    text,
+                    "\n{:>8}  under {input}: {flag}{}",
+                    "",
+                    covered.words()
+                );
+            }
         }
         if let Some(message) = &step.message {
             let _ = write!(text, "\n{:>8}  does not count: {message}", "");
@@ -144,6 +184,46 @@ fn text(shown: &Shown<'_>) -> String {
     text
 }
 
-fn lower(text: &str) -> String {
-    text.to_lowercase()
+/// What a step states, in a line.
+fn details(deed: &Deed) -> Option<String> {
+    match deed {
+        Deed::Offered { permits } | Deed::Agreed { permits } if !permits.is_empty() => {
+            let codes: Vec<&str> = permits.iter().map(|code| code.as_str()).collect();
+            Some(format!("permits {}", codes.join(", ")))
+        }
+        Deed::TransferStarted { sent: Some(sent) } => Some(match &sent.sealing {
+            Some(sealing) => format!("root {}, {} bytes encrypted", sent.root, sealing.bytes),
+            None => format!("root {}", sent.root),
+        }),
+        Deed::Received { root } => Some(format!("root {root}")),
+        Deed::Rejected { reason } => Some(match reason {
+            jangbu_ledger::share::Rejection::Differs { root } => format!("it has root {root}"),
+            jangbu_ledger::share::Rejection::NoKey => "its key was not released".to_owned(),
+            jangbu_ledger::share::Rejection::WrongKey => {
+                "the released key is not the committed one".to_owned()
+            }
+            jangbu_ledger::share::Rejection::WrongChunk { index } => {
+                format!("chunk {index} is not the committed one")
+            }
+            jangbu_ledger::share::Rejection::Unfit => "it is not what was agreed on".to_owned(),
+        }),
+        Deed::Used(usage) => {
+            let outputs: Vec<String> = usage.outputs.iter().map(ToString::to_string).collect();
+            let made = if outputs.is_empty() {
+                String::new()
+            } else {
+                format!(", made {}", outputs.join(", "))
+            };
+            Some(format!("for {}{made}", usage.activity))
+        }
+        _ => None,
+    }
+}
+
+/// A state's name for people.
+fn word(state: &impl Serialize) -> String {
+    match serde_json::to_value(state) {
+        Ok(serde_json::Value::String(name)) => name.to_lowercase().replace('_', " "),
+        _ => String::new(),
+    }
 }

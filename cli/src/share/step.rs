@@ -1,17 +1,21 @@
-//! Takes one step: judged first, then said in the next free slot.
+//! Takes one step: judged first, then said in the next free slot, or in the open.
 
-use std::fs::File;
 use std::path::Path;
 
-use jangbu_ledger::id::{Digest, StatementId};
-use jangbu_ledger::sealed::SealedBody;
-use jangbu_ledger::share::{ShareError, Step};
+use jangbu_ledger::commitment::Commitment;
+use jangbu_ledger::id::StatementId;
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::rules::Rule;
+use jangbu_ledger::sealed::{SealedBody, StreamKey};
+use jangbu_ledger::share::{Deed, Party, Sender, ShareError, Step};
+use jangbu_ledger::state::Role;
+use jangbu_ledger::statement::{Kind, Statement, Stream};
 use serde_json::{Value, json};
 
 use super::history::{self, History};
-use super::stream::ShareStream;
+use super::stream::{Channel, ShareStream};
 use crate::context::Context;
-use crate::document;
+use crate::document::{self, Opening};
 use crate::error::{CliError, Code};
 use crate::ingest::dsp;
 use crate::submit::{Draft, Outcome, Status, SubmitOptions, submit};
@@ -20,20 +24,16 @@ use crate::submit::{Draft, Outcome, Status, SubmitOptions, submit};
 const SCHEMA: &str = "jangbu/share-step/v1";
 /// How often a slot that another process of the same member took is replaced by the next.
 const SLOT_ATTEMPTS_MAX: usize = 8;
-/// The rule that a used slot breaks.
-const SLOT_ONCE: &str = "slot.once";
 
 /// A step to take.
 #[derive(Debug, Clone)]
 pub struct Taken {
     /// What it is to people.
     pub label: String,
-    /// The step.
-    pub step: Step,
+    /// The step, and what it states.
+    pub deed: Deed,
     /// Its document.
     pub document: Value,
-    /// BLAKE3 root of the data, for steps that state one.
-    pub root: Option<Digest>,
     /// 0, or which repetition this is.
     pub occurrence: u32,
 }
@@ -51,69 +51,165 @@ pub fn take(
     options: &SubmitOptions,
     each: &mut dyn FnMut(&Outcome),
 ) -> Result<(), CliError> {
+    taken.deed.check().map_err(CliError::input)?;
     let _lock = ctx.vault()?.lock_stream(&stream.name)?;
-    let (chain, member) = (ctx.chain_id()?, ctx.member()?.id());
-    let (commitment, opening) = document::commit(
+    let (commitment, opening) =
+        document::commit(ctx, &stream.subject(), 1, SCHEMA, taken.document.clone())?;
+    let mut said = Saying {
         ctx,
-        &stream.key.subject(),
-        1,
-        SCHEMA,
-        taken.document.clone(),
-    )?;
-    let body = SealedBody {
-        party: stream.role,
-        step: taken.step,
-        occurrence: taken.occurrence,
-        document: commitment,
-        ciphertext_root: taken.root,
-        references: Vec::new(),
+        stream,
+        taken,
+        options,
+        opening,
+        each,
     };
-    for _ in 0..SLOT_ATTEMPTS_MAX {
-        let history = history::read(ctx, stream)?;
-        let next = history.next_slot(stream.role);
-        let statement = stream.key.seal(&body, next).map_err(CliError::input)?;
-        let id = statement.id(&chain, &member);
-        // Said before: the same statement goes to its old slot and comes back as a duplicate.
-        let before = history.steps.iter().find(|step| step.statement_id == id);
-        let statement = match before {
-            Some(step) => stream.key.seal(&body, step.slot).map_err(CliError::input)?,
-            None => {
-                legal(&history, stream, taken)?;
-                statement
-            }
+    match &stream.channel {
+        Channel::Sealed(key) => said.sealed(key, commitment),
+        Channel::Open(identifier) => said.in_the_open(identifier, commitment),
+    }
+}
+
+/// One step on its way.
+struct Saying<'a> {
+    ctx: &'a Context,
+    stream: &'a ShareStream,
+    taken: &'a Taken,
+    options: &'a SubmitOptions,
+    opening: Opening,
+    each: &'a mut dyn FnMut(&Outcome),
+}
+
+impl Saying<'_> {
+    fn sealed(&mut self, key: &StreamKey, document: Commitment) -> Result<(), CliError> {
+        let party = self.stream.party()?;
+        let body = SealedBody {
+            party,
+            deed: self.taken.deed.clone(),
+            occurrence: self.taken.occurrence,
+            document,
+            references: Vec::new(),
         };
-        stream.remember(ctx)?;
+        let (chain, member) = (self.ctx.chain_id()?, self.ctx.member()?.id());
+        for _ in 0..SLOT_ATTEMPTS_MAX {
+            let history = history::read(self.ctx, self.stream)?;
+            let next = history.next_slot(party);
+            let statement = key.seal(&body, next).map_err(CliError::input)?;
+            let id = statement.id(&chain, &member);
+            // Said before: the same statement goes to its old slot and comes back as a duplicate.
+            let before = history.steps.iter().find(|step| step.statement_id == id);
+            let statement = match before.and_then(|step| step.slot) {
+                Some(slot) => key.seal(&body, slot).map_err(CliError::input)?,
+                None => {
+                    self.legal(&history, party.into())?;
+                    statement
+                }
+            };
+            if self.say(statement, id)? {
+                return Ok(());
+            }
+        }
+        let rule = Rule::SlotOnce.id();
+        Err(CliError::refused(format!(
+            "{rule}: other processes of yours took {SLOT_ATTEMPTS_MAX} slots of the share {:?} \
+             meanwhile",
+            self.stream.name
+        ))
+        .hint("run the command again"))
+    }
+
+    fn in_the_open(
+        &mut self,
+        identifier: &Identifier,
+        commitment: Commitment,
+    ) -> Result<(), CliError> {
+        let own = self.ctx.member()?;
+        let history = history::read(self.ctx, self.stream)?;
+        // Who is no party says it to the consumer, who has the data.
+        let (with, by) = match self.stream.role {
+            Some(role) => (role.other(), role.into()),
+            None if Role::from(own.role).settles_disputes() => (Party::Consumer, Sender::Arbiter),
+            None => (Party::Consumer, Sender::Other),
+        };
+        let subject = self.ctx.client()?.subject(identifier)?;
+        let others = subject.owner_name.is_some_and(|owner| owner != own.name);
+        let name = identifier.clone();
+        let statement = Statement {
+            kind: Kind::ShareStep {
+                with: self.stream.member_of(with),
+                deed: Box::new(self.taken.deed.clone()),
+            },
+            occurrence: self.taken.occurrence,
+            streams: vec![if others {
+                Stream::Claims(name)
+            } else {
+                Stream::Open(name)
+            }],
+            commitment,
+            references: Vec::new(),
+            payload: Vec::new(),
+        };
+        let id = statement.id(&self.ctx.chain_id()?, &own.id());
+        if !history.steps.iter().any(|step| step.statement_id == id) {
+            self.legal(&history, by)?;
+        }
+        self.say(statement, id).map(|_| ())
+    }
+
+    /// Says it; false if its slot was taken meanwhile.
+    fn say(&mut self, statement: Statement, id: StatementId) -> Result<bool, CliError> {
+        self.stream.remember(self.ctx)?;
         let draft = Draft {
             statement,
-            opening: Some(opening.clone()),
-            label: taken.label.clone(),
+            opening: Some(self.opening.clone()),
+            label: self.taken.label.clone(),
         };
         let mut last = None;
-        let result = submit(ctx, vec![draft], options, &mut |outcome| {
+        let result = submit(self.ctx, vec![draft], self.options, &mut |outcome| {
             last = Some(outcome.clone());
         });
         let slot_taken = matches!(&result, Err(error) if error.code == Code::Refused)
             && last
                 .as_ref()
-                .is_some_and(|outcome| outcome.rule.as_deref() == Some(SLOT_ONCE));
+                .is_some_and(|outcome| outcome.rule.as_deref() == Some(Rule::SlotOnce.id()));
         if slot_taken {
-            continue;
+            return Ok(false);
         }
         if let Some(outcome) = &last {
-            each(outcome);
+            (self.each)(outcome);
         }
         result?;
-        return match last.map(|outcome| outcome.status) {
-            Some(Status::Final) => counts(ctx, stream, id),
-            _ => Ok(()),
-        };
+        if last.is_some_and(|outcome| outcome.status == Status::Final) {
+            counts(self.ctx, self.stream, id)?;
+        }
+        Ok(true)
     }
-    Err(CliError::refused(format!(
-        "{SLOT_ONCE}: other processes of yours took {SLOT_ATTEMPTS_MAX} slots of the share {:?} \
-         meanwhile",
-        stream.name
-    ))
-    .hint("run the command again"))
+
+    /// Refuses what the rules refuse, before anything is sent.
+    fn legal(&self, history: &History, by: Sender) -> Result<(), CliError> {
+        let Err(error) = history.share.after(by, &self.taken.deed) else {
+            return Ok(());
+        };
+        let step = self.taken.deed.step();
+        let own = self.ctx.member()?.id();
+        let again = history
+            .steps
+            .iter()
+            .filter(|step| step.member == own && step.occurrence == self.taken.occurrence)
+            .any(|said| said.deed.as_ref().is_some_and(|deed| deed.step() == step));
+        let show = format!("jangbu share show {}", shown(&self.stream.name));
+        let hint = match error {
+            ShareError::RootMissing => {
+                "name what is sent: a FILE to encrypt, --plain FILE, or --root HEX".to_owned()
+            }
+            _ if again => format!(
+                "this step was taken before with another document; to take it once more: \
+                 --occurrence {}. {show}",
+                self.taken.occurrence.saturating_add(1)
+            ),
+            _ => show,
+        };
+        Err(CliError::refused(format!("{error}; nothing was sent")).hint(hint))
+    }
 }
 
 /// Whether a recorded step counts: the other party may have said something before it meanwhile.
@@ -137,27 +233,8 @@ fn counts(ctx: &Context, stream: &ShareStream, id: StatementId) -> Result<(), Cl
     }
 }
 
-/// Refuses what the rules refuse, before anything is sent.
-fn legal(history: &History, stream: &ShareStream, taken: &Taken) -> Result<(), CliError> {
-    let Err(error) = history.share.after(stream.role, taken.step, taken.root) else {
-        return Ok(());
-    };
-    let again = history
-        .steps
-        .iter()
-        .filter_map(|step| step.body.as_ref().filter(|_| step.party == stream.role))
-        .any(|body| body.step == taken.step && body.occurrence == taken.occurrence);
-    let show = format!("jangbu share show {}", shown(&stream.name));
-    let hint = match error {
-        ShareError::RootMissing(_) => "name what is sent: --file FILE, or --root HEX".to_owned(),
-        _ if again => format!("this step was taken before with another document: {show}"),
-        _ => show,
-    };
-    Err(CliError::refused(format!("{error}; nothing was sent")).hint(hint))
-}
-
 /// A name as a shell takes it.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
     if name.chars().all(plain) {
         name.to_owned()
@@ -187,15 +264,6 @@ pub(super) fn document(file: Option<&Path>, name: &str, step: Step) -> Result<Va
     }
 }
 
-/// The BLAKE3 root of a file's bytes.
-pub(super) fn root_of(file: &Path) -> Result<Digest, CliError> {
-    let mut hasher = blake3::Hasher::new();
-    File::open(file)
-        .and_then(|open| hasher.update_reader(open).map(|_| ()))
-        .map_err(|error| CliError::io(file, &error))?;
-    Ok(Digest(*hasher.finalize().as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,14 +282,5 @@ mod tests {
         );
         let without = document(None, "s", Step::Agreed).unwrap();
         assert_eq!(without, json!({"share": "s", "step": "agreed"}));
-    }
-
-    #[test]
-    fn the_root_of_a_file_is_its_blake3_hash() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("data");
-        std::fs::write(&file, vec![7; 100_000]).unwrap();
-        let expected = blake3::hash(&vec![7; 100_000]);
-        assert_eq!(root_of(&file).unwrap().as_bytes(), expected.as_bytes());
     }
 }

@@ -1,31 +1,60 @@
-//! One sealed stream: with whom, as whom, under which key.
+//! One data share: between whom, as whom, and where its steps stand.
 
 use jangbu_genesis::document::Member;
 use jangbu_ledger::id::MemberId;
+use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::sealed::StreamKey;
 use jangbu_ledger::share::Party;
 use serde::{Deserialize, Serialize};
 
+use super::open;
 use crate::context::Context;
 use crate::error::CliError;
 
 /// Longest name of a share in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
-/// A data share with another member, from one party's side.
+/// A data share as one member sees it.
 #[derive(Debug)]
 pub struct ShareStream {
-    /// Its name, alike for both.
+    /// Its name, alike for everyone.
     pub name: String,
-    /// The other party's name.
-    pub with: String,
-    /// Own role.
-    pub role: Party,
-    /// What opens it.
-    pub key: StreamKey,
-    own: MemberId,
-    other: MemberId,
+    /// Own role; `None` for who only reads it.
+    pub role: Option<Party>,
+    /// Where its steps stand.
+    pub channel: Channel,
+    provider: Side,
+    consumer: Side,
     known: bool,
+}
+
+/// Where the steps of a share stand.
+#[derive(Debug)]
+pub enum Channel {
+    /// In slots that only holders of the key find and read.
+    Sealed(StreamKey),
+    /// In the streams of an identifier, for everyone to read and for validators to judge.
+    Open(Identifier),
+}
+
+/// A party.
+#[derive(Debug, Clone)]
+struct Side {
+    name: String,
+    id: MemberId,
+}
+
+/// How a share is named on the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The other party.
+    pub with: Option<&'a str>,
+    /// Own role.
+    pub role: Option<Party>,
+    /// Whether it is in the open; a share that is remembered is what it was.
+    pub open: bool,
 }
 
 /// What the vault remembers of a share. Where it stands is never remembered: the ledger says.
@@ -35,74 +64,173 @@ struct Remembered {
     name: String,
     with: String,
     role: Party,
+    #[serde(default)]
+    open: bool,
+}
+
+impl Side {
+    fn of(member: &Member) -> Self {
+        Self {
+            name: member.name.clone(),
+            id: member.id(),
+        }
+    }
 }
 
 impl ShareStream {
-    /// The share `name`: as the vault remembers it, or with this member in this role.
+    /// The share as the vault remembers it, as the ledger shows it if it is in the open, or with
+    /// this member in this role.
     ///
     /// # Errors
     ///
     /// [`CliError`] if something is missing or contradicts what is remembered.
-    pub fn open(
-        ctx: &Context,
-        name: &str,
-        with: Option<&str>,
-        role: Option<Party>,
-    ) -> Result<Self, CliError> {
-        check_name(name)?;
-        let remembered: Option<Remembered> = ctx.vault()?.stream(name)?;
-        let known = remembered.is_some();
-        let Remembered { with, role, .. } = match remembered {
+    pub fn find(ctx: &Context, named: Named<'_>) -> Result<Self, CliError> {
+        check_name(named.name)?;
+        let memory: Option<Remembered> = ctx.vault()?.stream(named.name)?;
+        if memory.is_none() && named.open {
+            let identifier = identifier(named.name)?;
+            if let Some(parties) = open::parties(ctx, &identifier)? {
+                return Self::in_the_open(ctx, named, identifier, parties);
+            }
+        }
+        let known = memory.is_some();
+        let memory = match memory {
             Some(memory) => {
-                agrees(name, &memory, with, role)?;
+                agrees(&memory, named)?;
                 memory
             }
-            None => Remembered {
-                name: name.to_owned(),
-                with: with
-                    .ok_or_else(|| {
-                        CliError::input(format!("with whom is the share {name:?}?"))
-                            .hint("name the other party once: --with MEMBER")
-                    })?
-                    .to_owned(),
-                role: role.ok_or_else(|| {
-                    CliError::input(format!("what are you in the share {name:?}?"))
-                        .hint("say --as provider, or --as consumer")
-                })?,
-            },
+            None => named.complete()?,
         };
-        let (own, other) = (ctx.member()?, ctx.member_named(&with)?);
+        let (own, other) = (ctx.member()?, ctx.member_named(&memory.with)?);
         if own.name == other.name {
             return Err(
                 CliError::input(format!("{} cannot share with itself", own.name))
                     .hint("name the other party: --with MEMBER"),
             );
         }
-        let key = StreamKey::agree(ctx.encryption_key()?, &encryption_key(other), name)
-            .ok_or_else(|| {
-                CliError::input(format!(
-                    "the encryption key of {} in the genesis file is no usable key",
-                    other.name
-                ))
-            })?;
+        let channel = if memory.open {
+            Channel::Open(identifier(named.name)?)
+        } else {
+            Channel::Sealed(agree(ctx, other, named.name)?)
+        };
+        let (provider, consumer) = match memory.role {
+            Party::Provider => (own, other),
+            Party::Consumer => (other, own),
+        };
         Ok(Self {
-            name: name.to_owned(),
-            role,
-            key,
-            own: own.id(),
-            other: other.id(),
-            with,
+            name: memory.name,
+            role: Some(memory.role),
+            channel,
+            provider: Side::of(provider),
+            consumer: Side::of(consumer),
             known,
         })
     }
 
+    /// A share that stands on the ledger in the open, as anyone sees it.
+    fn in_the_open(
+        ctx: &Context,
+        named: Named<'_>,
+        identifier: Identifier,
+        (provider, consumer): (MemberId, MemberId),
+    ) -> Result<Self, CliError> {
+        let side = |id: MemberId| {
+            let known = ctx.anchor()?.members().iter().find(|m| m.id() == id);
+            known.map(Side::of).ok_or_else(|| {
+                CliError::unreachable(format!(
+                    "the node shows a share of {id}, who is no member of this consortium"
+                ))
+            })
+        };
+        let (provider, consumer) = (side(provider)?, side(consumer)?);
+        let own = ctx.member()?.id();
+        let role = if own == provider.id {
+            Some(Party::Provider)
+        } else if own == consumer.id {
+            Some(Party::Consumer)
+        } else {
+            None
+        };
+        let found = Self {
+            name: named.name.to_owned(),
+            role,
+            channel: Channel::Open(identifier),
+            provider,
+            consumer,
+            known: false,
+        };
+        if let Some(with) = found.with().filter(|_| role.is_some()) {
+            let memory = Remembered {
+                name: named.name.to_owned(),
+                with: with.to_owned(),
+                role: role.unwrap_or(Party::Consumer),
+                open: true,
+            };
+            agrees(&memory, named)?;
+        }
+        Ok(found)
+    }
+
+    /// What its documents are about: the identifier in the open, else a name that only holders
+    /// of the key can tell.
+    #[must_use]
+    pub fn subject(&self) -> Identifier {
+        match &self.channel {
+            Channel::Sealed(key) => key.subject(),
+            Channel::Open(identifier) => identifier.clone(),
+        }
+    }
+
+    /// The key, if it is sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] saying what `verb` is for.
+    pub fn sealed(&self, verb: &str) -> Result<&StreamKey, CliError> {
+        match &self.channel {
+            Channel::Sealed(key) => Ok(key),
+            Channel::Open(_) => Err(CliError::input(format!(
+                "everyone reads the share {:?}; {verb} is for sealed ones",
+                self.name
+            ))),
+        }
+    }
+
+    /// Own role, of who takes a step that only parties take.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`]: refused, if the member is no party.
+    pub fn party(&self) -> Result<Party, CliError> {
+        self.role.ok_or_else(|| {
+            CliError::refused(format!(
+                "share.party: the share {:?} is between {} and {}",
+                self.name, self.provider.name, self.consumer.name
+            ))
+        })
+    }
+
+    /// The name of the other party; of who is none, nobody.
+    #[must_use]
+    pub fn with(&self) -> Option<&str> {
+        self.role.map(|role| self.name_of(role.other()))
+    }
+
     /// The member that is `party` here.
     #[must_use]
-    pub fn member_of(&self, party: Party) -> MemberId {
-        if party == self.role {
-            self.own
-        } else {
-            self.other
+    pub const fn member_of(&self, party: Party) -> MemberId {
+        match party {
+            Party::Provider => self.provider.id,
+            Party::Consumer => self.consumer.id,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name_of(&self, party: Party) -> &str {
+        match party {
+            Party::Provider => &self.provider.name,
+            Party::Consumer => &self.consumer.name,
         }
     }
 
@@ -112,35 +240,58 @@ impl ShareStream {
     ///
     /// [`CliError`] naming the file that could not be written.
     pub fn remember(&self, ctx: &Context) -> Result<(), CliError> {
-        if self.known {
+        let Some(role) = self.role.filter(|_| !self.known) else {
             return Ok(());
-        }
+        };
         let memory = Remembered {
             name: self.name.clone(),
-            with: self.with.clone(),
-            role: self.role,
+            with: self.name_of(role.other()).to_owned(),
+            role,
+            open: matches!(self.channel, Channel::Open(_)),
         };
         ctx.vault()?.keep_stream(&self.name, &memory)
     }
 }
 
+impl Named<'_> {
+    /// What must be said of a share that is not known yet.
+    fn complete(&self) -> Result<Remembered, CliError> {
+        let name = self.name;
+        Ok(Remembered {
+            name: name.to_owned(),
+            with: self
+                .with
+                .ok_or_else(|| {
+                    CliError::input(format!("with whom is the share {name:?}?"))
+                        .hint("name the other party once: --with MEMBER")
+                })?
+                .to_owned(),
+            role: self.role.ok_or_else(|| {
+                CliError::input(format!("what are you in the share {name:?}?"))
+                    .hint("say --as provider, or --as consumer")
+            })?,
+            open: self.open,
+        })
+    }
+}
+
 /// What was said once is not said otherwise later.
-fn agrees(
-    name: &str,
-    memory: &Remembered,
-    with: Option<&str>,
-    role: Option<Party>,
-) -> Result<(), CliError> {
-    if let Some(with) = with.filter(|with| *with != memory.with) {
+fn agrees(memory: &Remembered, named: Named<'_>) -> Result<(), CliError> {
+    let name = named.name;
+    if let Some(with) = named.with.filter(|with| *with != memory.with) {
         return Err(CliError::input(format!(
             "the share {name:?} is with {}, not with {with}",
             memory.with
         ))
         .hint("give the other share another name"));
     }
-    match role {
+    if named.open && !memory.open {
+        return Err(CliError::input(format!("the share {name:?} is sealed"))
+            .hint("give the open share another name"));
+    }
+    match named.role {
         Some(role) if role != memory.role => Err(CliError::refused(format!(
-            "share.order: you are the {} of the share {name:?}; this is the {}'s step",
+            "share.party: you are the {} of the share {name:?}; this is the {}'s step",
             memory.role.name(),
             role.name()
         ))),
@@ -158,6 +309,24 @@ fn check_name(name: &str) -> Result<(), CliError> {
     }
 }
 
-fn encryption_key(member: &Member) -> x25519_dalek::PublicKey {
+/// The name of an open share, which is what everyone finds it by.
+fn identifier(name: &str) -> Result<Identifier, CliError> {
+    name.parse().map_err(|error| {
+        CliError::input(format!("an open share's name is an identifier: {error}"))
+            .hint("an agreement's URL under your own domain, or urn:uuid:…")
+    })
+}
+
+fn agree(ctx: &Context, other: &Member, name: &str) -> Result<StreamKey, CliError> {
+    StreamKey::agree(ctx.encryption_key()?, &encryption_key(other), name).ok_or_else(|| {
+        CliError::input(format!(
+            "the encryption key of {} in the genesis file is no usable key",
+            other.name
+        ))
+    })
+}
+
+/// A member's registered encryption key.
+pub(super) fn encryption_key(member: &Member) -> x25519_dalek::PublicKey {
     x25519_dalek::PublicKey::from(*member.keys.encryption.as_bytes())
 }

@@ -129,7 +129,7 @@ fn a_share_needs_another_member_and_a_role() {
     home.run(&wrong)
         .fails(2, &["offer.json", "offered, not requested"]);
     let gone = [
-        "share", "start", "s", "--with", "amperia", "--as", "provider", "--file", "gone",
+        "share", "start", "s", "--with", "amperia", "--as", "provider", "--plain", "gone",
     ];
     home.run(&gone).fails(2, &["gone: there is no such file"]);
     assert!(server.requests().is_empty());

@@ -86,11 +86,31 @@ pub enum Rule {
     NoticeKnown,
     /// A notice is lifted once.
     NoticeOnce,
+    /// There is no data share to take a step of.
+    ShareKnown,
+    /// A share is between the two companies it names.
+    ShareWith,
+    /// Each step is some party's.
+    ShareParty,
+    /// On an ended contract only closing steps are taken.
+    ShareClosed,
+    /// Steps follow the share's tables.
+    ShareOrder,
+    /// What is received is what was sent.
+    ShareRoot,
+    /// A key is released for what was sent under one.
+    ShareKey,
+    /// A rejection fits where the delivery stands.
+    ShareRejection,
+    /// A sealed statement opens with its stream's key. Judged by who holds it.
+    SealedOpens,
+    /// A slot counts once those before it are filled. Judged by who holds the key.
+    SlotOrder,
 }
 
 impl Rule {
     /// Every rule, in the order of their numbers.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 50] = [
         Self::MemberKnown,
         Self::KeyPurpose,
         Self::MemberRole,
@@ -131,6 +151,16 @@ impl Rule {
         Self::CompositionCount,
         Self::NoticeKnown,
         Self::NoticeOnce,
+        Self::ShareKnown,
+        Self::ShareWith,
+        Self::ShareParty,
+        Self::ShareClosed,
+        Self::ShareOrder,
+        Self::ShareRoot,
+        Self::ShareKey,
+        Self::ShareRejection,
+        Self::SealedOpens,
+        Self::SlotOrder,
     ];
 
     /// The id in documents, errors and problem types.
@@ -177,6 +207,16 @@ impl Rule {
             Self::CompositionCount => "composition.count",
             Self::NoticeKnown => "notice.known",
             Self::NoticeOnce => "notice.once",
+            Self::ShareKnown => "share.known",
+            Self::ShareWith => "share.with",
+            Self::ShareParty => "share.party",
+            Self::ShareClosed => "share.closed",
+            Self::ShareOrder => "share.order",
+            Self::ShareRoot => "share.root",
+            Self::ShareKey => "share.key",
+            Self::ShareRejection => "share.rejection",
+            Self::SealedOpens => "sealed.opens",
+            Self::SlotOrder => "slot.order",
         }
     }
 
@@ -258,6 +298,30 @@ impl Rule {
                 "no such notice by the author about these subjects is on the ledger"
             }
             Self::NoticeOnce => "the notice is already lifted",
+            Self::ShareKnown => {
+                "there is no such data share; it begins with a request by the consumer or an offer by the provider, in the open stream of an identifier of their own"
+            }
+            Self::ShareWith => {
+                "the other party that the step names is not this share's, or is no company of this consortium"
+            }
+            Self::ShareParty => "this step of the data share is not the author's to take",
+            Self::ShareClosed => {
+                "the contract of the data share has ended; only its closing steps can be taken"
+            }
+            Self::ShareOrder => "the data share's state machine has no such step now",
+            Self::ShareRoot => {
+                "a transfer starts or is received without, or with another, ciphertext root"
+            }
+            Self::ShareKey => "no key was promised for what was sent, or it was not released yet",
+            Self::ShareRejection => {
+                "the reason of the rejection does not fit where the delivery stands"
+            }
+            Self::SealedOpens => {
+                "the statement in the slot does not open with the stream's key, or speaks as the other party"
+            }
+            Self::SlotOrder => {
+                "the slot was filled before the slot before it, so it does not count"
+            }
         }
     }
 }

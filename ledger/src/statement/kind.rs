@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::equivocation::Equivocation;
 use crate::id::{Digest, KeyId, MemberId, StatementId, TimeMs};
 use crate::identifier::Identifier;
+use crate::share::Deed;
 use crate::statement::Quantity;
 
 /// What kind of thing is said.
@@ -145,6 +146,13 @@ pub enum Kind {
         /// The notice.
         notice: StatementId,
     },
+    /// A step of a data share that everyone may see.
+    ShareStep {
+        /// The other party; by whom is no party, one of the two.
+        with: MemberId,
+        /// The step, and what it states.
+        deed: Box<Deed>,
+    },
 }
 
 /// How coarse the thing is that a passport describes.
@@ -265,7 +273,7 @@ pub enum NoticeSort {
 
 impl Kind {
     /// The names of all kinds, in the order of their numbers.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 25] = [
         "passport_issued",
         "passport_superseded",
         "passport_revoked",
@@ -290,6 +298,7 @@ impl Kind {
         "composition_closed",
         "notice_issued",
         "notice_lifted",
+        "share_step",
     ];
 
     /// The kind's name as JSON, errors and documents write it.
@@ -320,6 +329,7 @@ impl Kind {
             Self::CompositionClosed { .. } => "composition_closed",
             Self::NoticeIssued { .. } => "notice_issued",
             Self::NoticeLifted { .. } => "notice_lifted",
+            Self::ShareStep { .. } => "share_step",
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::codec;
 use crate::equivocation::EquivocationError;
 use crate::identifier::Identifier;
+use crate::share::{Deed, DeedError};
 
 /// Why a statement is not even well formed. Whoever signed it made the mistake; no state is
 /// needed to see it, so an envelope that holds one is never admitted.
@@ -46,6 +47,12 @@ pub enum ShapeError {
     /// No predecessor, too many, or one twice.
     #[error("a product derives from 1 to {PREDECESSORS_MAX} others, each named once")]
     Predecessors,
+    /// A step that states what cannot be.
+    #[error("the step of the data share is malformed: {0}")]
+    Deed(#[from] DeedError),
+    /// There is no key of an open stream to give away.
+    #[error("everyone reads an open stream; only a sealed one is granted")]
+    OpenGrant,
     /// Two messages that prove nothing, whoever signed them.
     #[error("the evidence shows nothing: {0}")]
     Evidence(#[from] EquivocationError),
@@ -111,6 +118,12 @@ impl Statement {
             (Kind::Derived { predecessors, .. }, Some(subject)) => {
                 check_predecessors(predecessors, subject)?;
             }
+            (Kind::ShareStep { deed, .. }, _) => {
+                deed.check()?;
+                if matches!(**deed, Deed::Granted { .. }) {
+                    return Err(ShapeError::OpenGrant);
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -153,11 +166,12 @@ impl Statement {
                 | Kind::PassportReinstated
                 | Kind::HandoverOffered { .. }
                 | Kind::HandoverAccepted { .. }
-                | Kind::HandoverEnded { .. },
+                | Kind::HandoverEnded { .. }
+                | Kind::ShareStep { .. },
                 streams,
             ) => (
                 matches!(streams, [Stream::Open(_) | Stream::Claims(_)]),
-                "exactly one stream, the product's: open if it is the author's, else claims",
+                "exactly one stream, its subject's: open if that is the author's, else claims",
             ),
             (
                 Kind::Observed { .. } | Kind::NoticeIssued { .. } | Kind::NoticeLifted { .. },

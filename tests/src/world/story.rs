@@ -6,7 +6,7 @@ use jangbu_ledger::commitment::{Commitment, DocumentKey, Opening, schema_digest}
 use jangbu_ledger::id::{MemberId, Slot, StatementId};
 use jangbu_ledger::identifier::{Identifier, IdentifierError};
 use jangbu_ledger::sealed::{SealedBody, SealedError, StreamKey};
-use jangbu_ledger::share::{Party, Step};
+use jangbu_ledger::share::{Deed, Party};
 use jangbu_ledger::statement::{Basis, EventType, Granularity, Kind, Quantity, Statement, Stream};
 use serde_json::json;
 
@@ -179,10 +179,9 @@ impl Story {
 pub fn sealed_step(key: &StreamKey) -> Result<Statement, SealedError> {
     let body = SealedBody {
         party: Party::Consumer,
-        step: Step::Requested,
+        deed: Deed::Requested,
         occurrence: 0,
         document: Commitment::keyed([12; 32]),
-        ciphertext_root: None,
         references: Vec::new(),
     };
     key.seal(&body, 0)

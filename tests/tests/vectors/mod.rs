@@ -3,6 +3,7 @@
 pub(crate) mod basic;
 pub(crate) mod chain;
 pub(crate) mod said;
+pub(crate) mod share;
 pub(crate) mod tree;
 
 use jangbu_ledger::codec;
@@ -13,6 +14,8 @@ use jangbu_ledger::statement::{
     SecondLife, Statement, Stream,
 };
 use jangbu_tests::world::story::{self, BATCH, PART, PRODUCT};
+
+use share::SHARE;
 
 /// The chain that the examples are of.
 pub(crate) const CHAIN: ChainId = ChainId([7; 32]);
@@ -145,6 +148,13 @@ pub(crate) fn statements() -> Vec<Statement> {
                 notice: StatementId([8; 32]),
             },
             vec![Stream::Claims(id(PRODUCT)), Stream::Claims(id(PART))],
+        ),
+        (
+            Kind::ShareStep {
+                with: MemberId([6; 32]),
+                deed: Box::new(share::started()),
+            },
+            open(SHARE),
         ),
     ];
     let mut all: Vec<Statement> = kinds

@@ -1,0 +1,188 @@
+//! Shares in the open: steps in the streams of an identifier, judged by validators and here again.
+
+use jangbu_ledger::block::Entry;
+use jangbu_ledger::id::{MemberId, Sequence};
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::share::{Covered, Deed, Party, Sender, Share, Usage, User};
+use jangbu_ledger::state::Role;
+use jangbu_ledger::statement::{Kind, Statement};
+
+use super::history::{History, Step};
+use super::stream::ShareStream;
+use crate::client::{Side, recorded};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::list::stream_pages;
+
+/// Most statements about one share that are read.
+const STATEMENTS_MAX: usize = 50_000;
+
+/// A step in the open, and where it stands.
+struct Said {
+    entry: Entry,
+    member: MemberId,
+    with: MemberId,
+    deed: Deed,
+    occurrence: u32,
+}
+
+/// Who shares with whom under an identifier: provider and consumer; `None` if nobody does.
+pub(super) fn parties(
+    ctx: &Context,
+    identifier: &Identifier,
+) -> Result<Option<(MemberId, MemberId)>, CliError> {
+    Ok(opened(&said(ctx, identifier)?))
+}
+
+/// Reads and judges what was said.
+pub(super) fn read(
+    ctx: &Context,
+    stream: &ShareStream,
+    identifier: &Identifier,
+) -> Result<History, CliError> {
+    let chain = ctx.chain_id()?;
+    let (provider, consumer) = (
+        stream.member_of(Party::Provider),
+        stream.member_of(Party::Consumer),
+    );
+    let mut history = History::default();
+    for said in said(ctx, identifier)? {
+        let Some(recorded) = recorded(&said.entry) else {
+            continue;
+        };
+        let (by, party) = sender(ctx, &said.member, provider, consumer)?;
+        let broken = match history.share.after(by, &said.deed) {
+            Ok(next) => {
+                history.share = next;
+                None
+            }
+            // Validators refuse such a step: whoever shows one shows no entry of this ledger.
+            Err(error) => Some((error.rule().id(), error.to_string())),
+        };
+        let covered = match &said.deed {
+            Deed::Used(usage) => covered(ctx, usage, &said)?,
+            _ => Vec::new(),
+        };
+        history.steps.push(Step {
+            sequence: said.entry.sequence,
+            height: said.entry.height,
+            time_ms: said.entry.time_ms,
+            member: said.member,
+            party,
+            slot: None,
+            statement_id: recorded.statement.id(&chain, &said.member),
+            deed: Some(said.deed),
+            occurrence: said.occurrence,
+            broken,
+            covered,
+        });
+    }
+    Ok(history)
+}
+
+/// An open share as it was before a place in the log, and what `member` is in it.
+pub(super) fn share_at(
+    ctx: &Context,
+    identifier: &Identifier,
+    at: Sequence,
+    member: &MemberId,
+) -> Result<Option<(Share, User)>, CliError> {
+    let all = said(ctx, identifier)?;
+    let Some((provider, consumer)) = opened(&all) else {
+        return Ok(None);
+    };
+    let mut share = Share::default();
+    for said in all.iter().take_while(|said| said.entry.sequence < at) {
+        let (by, _) = sender(ctx, &said.member, provider, consumer)?;
+        if let Ok(next) = share.after(by, &said.deed) {
+            share = next;
+        }
+    }
+    let user = if *member == provider {
+        User::Provider
+    } else if *member == consumer {
+        User::Consumer
+    } else {
+        User::Stranger
+    };
+    Ok((share != Share::default()).then_some((share, user)))
+}
+
+fn covered(ctx: &Context, usage: &Usage, said: &Said) -> Result<Vec<Covered>, CliError> {
+    usage
+        .inputs
+        .iter()
+        .map(|input| {
+            let agreement = share_at(ctx, input, said.entry.sequence, &said.member)?;
+            Ok(Covered::of(
+                usage,
+                agreement.as_ref().map(|(share, user)| (share, *user)),
+            ))
+        })
+        .collect()
+}
+
+fn sender(
+    ctx: &Context,
+    member: &MemberId,
+    provider: MemberId,
+    consumer: MemberId,
+) -> Result<(Sender, Option<Party>), CliError> {
+    if *member == provider {
+        return Ok((Sender::Provider, Some(Party::Provider)));
+    }
+    if *member == consumer {
+        return Ok((Sender::Consumer, Some(Party::Consumer)));
+    }
+    let known = ctx.anchor()?.members().iter().find(|m| m.id() == *member);
+    let arbiter = known.is_some_and(|member| Role::from(member.role).settles_disputes());
+    Ok((
+        if arbiter {
+            Sender::Arbiter
+        } else {
+            Sender::Other
+        },
+        None,
+    ))
+}
+
+/// Provider and consumer, as the first step names them.
+fn opened(said: &[Said]) -> Option<(MemberId, MemberId)> {
+    let first = said.first()?;
+    match first.deed {
+        Deed::Requested => Some((first.with, first.member)),
+        Deed::Offered { .. } => Some((first.member, first.with)),
+        _ => None,
+    }
+}
+
+/// The steps in both streams of an identifier, in log order.
+fn said(ctx: &Context, identifier: &Identifier) -> Result<Vec<Said>, CliError> {
+    let client = ctx.client()?;
+    let mut all = Vec::new();
+    for side in [Side::Open, Side::Claims] {
+        for item in stream_pages(client, identifier, side, None).take(STATEMENTS_MAX) {
+            let entry = item?.entry()?;
+            let Some(recorded) = recorded(&entry) else {
+                continue;
+            };
+            if let Statement {
+                kind: Kind::ShareStep { with, deed },
+                occurrence,
+                ..
+            } = &recorded.statement
+                && recorded.statement.subject() == Some(identifier)
+            {
+                all.push(Said {
+                    member: recorded.member,
+                    with: *with,
+                    deed: deed.as_ref().clone(),
+                    occurrence: *occurrence,
+                    entry,
+                });
+            }
+        }
+    }
+    all.sort_by_key(|said| said.entry.sequence);
+    Ok(all)
+}

@@ -1,0 +1,112 @@
+//! Data shares in the open: the tables of `share`, enforced by every validator.
+//!
+//! Whoever opens a share owns its identifier and speaks in its open stream; the other party, and
+//! everyone else, in its claims stream. The log's order is the order of their steps.
+
+use super::{Author, Judgement, Rule, RuleError, refuse_unless, subject};
+use crate::id::MemberId;
+use crate::identifier::Identifier;
+use crate::share::{Covered, Deed, Sender, Share, Usage, User};
+use crate::state::{MemberRecord, Overlay, Role, ShareRecord, SubjectRecord, UseRecord, key};
+use crate::statement::{Statement, Stream};
+
+pub(super) fn step(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    member: &MemberRecord,
+    statement: &Statement,
+    with: &MemberId,
+    deed: &Deed,
+) -> Judgement {
+    let identifier = subject::named(statement)?;
+    let at = key::share(&identifier.subject_id());
+    let (stream, subject, mut record) = match state.get::<ShareRecord>(&at)? {
+        Some(record) => {
+            let (stream, subject) = subject::spoken_of(state, author, statement)?;
+            (stream, subject, record)
+        }
+        None => open(state, author, member, statement, with, deed)?,
+    };
+    let by = sender(author.member, member.role, &record);
+    let names_the_other = match by {
+        Sender::Provider => *with == record.consumer,
+        Sender::Consumer => *with == record.provider,
+        Sender::Arbiter | Sender::Other => *with == record.provider || *with == record.consumer,
+    };
+    refuse_unless(names_the_other, Rule::ShareWith)?;
+    record.share = record
+        .share
+        .after(by, deed)
+        .map_err(|error| RuleError::Refused(error.rule()))?;
+    state.put(at, &record);
+    if let Deed::Used(usage) = deed {
+        let record = UseRecord {
+            by: *author.member,
+            covered: covered(state, author.member, usage)?,
+        };
+        state.put(key::usage(author.statement), &record);
+    }
+    subject::append_to(state, author, stream, identifier, subject)
+}
+
+/// A share that begins: its subject must be the author's own, or become so.
+fn open<'s>(
+    state: &Overlay<'_>,
+    author: Author<'_>,
+    member: &MemberRecord,
+    statement: &'s Statement,
+    with: &MemberId,
+    deed: &Deed,
+) -> Result<(&'s Stream, SubjectRecord, ShareRecord), RuleError> {
+    let (provider, consumer) = match deed {
+        Deed::Requested => (*with, *author.member),
+        Deed::Offered { .. } => (*author.member, *with),
+        _ => return Err(RuleError::Refused(Rule::ShareKnown)),
+    };
+    let stream = match statement.streams.first() {
+        Some(stream @ Stream::Open(_)) => stream,
+        _ => return Err(RuleError::Refused(Rule::ShareKnown)),
+    };
+    let identifier = subject::named(statement)?;
+    let subject = subject::own(state, author, member, identifier, true)?;
+    let other = state.get::<MemberRecord>(&key::member(with))?;
+    let company = other.is_some_and(|to| matches!(to.role, Role::Operator | Role::Participant));
+    refuse_unless(company && with != author.member, Rule::ShareWith)?;
+    let record = ShareRecord {
+        provider,
+        consumer,
+        share: Share::default(),
+    };
+    Ok((stream, subject, record))
+}
+
+fn sender(member: &MemberId, role: Role, record: &ShareRecord) -> Sender {
+    if *member == record.provider {
+        Sender::Provider
+    } else if *member == record.consumer {
+        Sender::Consumer
+    } else if role.settles_disputes() {
+        Sender::Arbiter
+    } else {
+        Sender::Other
+    }
+}
+
+/// How a use stands to each agreement it names. Sealed ones are unknown here.
+fn covered(state: &Overlay<'_>, by: &MemberId, usage: &Usage) -> Result<Vec<Covered>, RuleError> {
+    let one = |input: &Identifier| {
+        let record = state.get::<ShareRecord>(&key::share(&input.subject_id()))?;
+        let agreement = record.as_ref().map(|record| {
+            let user = if *by == record.provider {
+                User::Provider
+            } else if *by == record.consumer {
+                User::Consumer
+            } else {
+                User::Stranger
+            };
+            (&record.share, user)
+        });
+        Ok(Covered::of(usage, agreement))
+    };
+    usage.inputs.iter().map(one).collect()
+}
