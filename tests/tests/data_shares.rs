@@ -95,7 +95,8 @@ fn a_share_in_the_open_is_judged_by_every_validator_and_read_by_everyone() {
     let _ = sharing.done("marktamt", "resolve", &["--open"]);
     let _ = sharing.done("nordwind", "use", &["--open", "--activity", "analytics"]);
     let _ = sharing.done("soyu", "retire", &[]);
-    sharing.refused("hanbit", "start", &["--root", &root], "share.closed");
+    let late = ["--root", &root, "--occurrence", "1"];
+    sharing.refused("hanbit", "start", &late, "share.closed");
     let _ = sharing.done("hanbit", "acknowledge", &[]);
     let _ = sharing.done("soyu", "delete", &[]);
     let _ = sharing.done("soyu", "use", &["--occurrence", "2"]);
