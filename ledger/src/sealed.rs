@@ -31,7 +31,7 @@ use crate::identifier::Identifier;
 use crate::share::{Deed, Party};
 use crate::statement::{Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
 
-pub use history::{Broken, Filled, History, Judged};
+pub use history::{Broken, Filled, History, Judged, OtherShares};
 
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;

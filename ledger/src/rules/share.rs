@@ -63,9 +63,8 @@ fn open<'s>(
         Deed::Offered { .. } => (*author.member, *with),
         _ => return Err(RuleError::Refused(Rule::ShareKnown)),
     };
-    let stream = match statement.streams.first() {
-        Some(stream @ Stream::Open(_)) => stream,
-        _ => return Err(RuleError::Refused(Rule::ShareKnown)),
+    let Some(stream @ Stream::Open(_)) = statement.streams.first() else {
+        return Err(RuleError::Refused(Rule::ShareKnown));
     };
     let identifier = subject::named(statement)?;
     let subject = subject::own(state, author, member, identifier, true)?;

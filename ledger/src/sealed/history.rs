@@ -56,6 +56,10 @@ pub enum Broken {
     Rule(#[from] ShareError),
 }
 
+/// An agreement beside the one that is judged, as it was at a place in the log, and what the
+/// user is in it; `None` if it is not known.
+pub type OtherShares<'a> = dyn Fn(&Identifier, Sequence) -> Option<(Share, User)> + 'a;
+
 /// Everything said so far.
 #[derive(Debug, Clone, Default)]
 pub struct History {
@@ -87,7 +91,7 @@ impl History {
         key: &StreamKey,
         provider: &[Filled],
         consumer: &[Filled],
-        others: &dyn Fn(&Identifier, Sequence) -> Option<(Share, User)>,
+        others: &OtherShares<'_>,
     ) -> Self {
         let mut steps = opened(key, Party::Provider, provider);
         steps.extend(opened(key, Party::Consumer, consumer));

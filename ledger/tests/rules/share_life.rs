@@ -88,7 +88,10 @@ fn step(with: &str, deed: Deed) -> Kind {
     }
 }
 
-fn party(party: Party) -> (&'static str, &'static str, fn(u64) -> Vec<Stream>) {
+/// Who speaks, to whom, in which stream.
+type Speaker = (&'static str, &'static str, fn(u64) -> Vec<Stream>);
+
+fn party(party: Party) -> Speaker {
     match party {
         Party::Provider => (PROVIDER, CONSUMER, open),
         Party::Consumer => (CONSUMER, PROVIDER, claims),
