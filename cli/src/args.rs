@@ -8,8 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{
-    anchor, bench, devnet, evidence, genesis, key, link, list, node, passport, prove, share, show,
-    submit, trace, verify,
+    anchor, bench, devnet, evidence, genesis, key, link, list, node, notice, passport, prove,
+    share, show, submit, trace, verify,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -99,7 +99,7 @@ pub enum Command {
     /// Make and list the member's keys
     #[command(subcommand)]
     Key(key::Command),
-    /// State what a product contains, or agree with what another company states
+    /// State what a product contains, agree with what others state, hand products on
     #[command(subcommand)]
     Link(link::Command),
     /// List statements
@@ -107,7 +107,10 @@ pub enum Command {
     /// Ask a running node how it is
     #[command(subcommand)]
     Node(node::Command),
-    /// Issue, supersede or revoke a product passport
+    /// Warn whoever has a product, or might buy it
+    #[command(subcommand)]
+    Notice(notice::Command),
+    /// Issue a product passport and keep it, to the end of the product
     #[command(subcommand)]
     Passport(passport::Command),
     /// Export a proof that anyone can verify offline with the genesis file
@@ -154,6 +157,7 @@ impl Command {
             Self::Link(command) => link::run(command, ctx),
             Self::List(args) => list::run(&args, ctx),
             Self::Node(command) => node::run(&command, ctx),
+            Self::Notice(command) => notice::run(command, ctx),
             Self::Passport(command) => passport::run(command, ctx),
             Self::Prove(command) => prove::run(&command, ctx),
             Self::Share(command) => share::run(command, ctx),

@@ -19,9 +19,10 @@ use serde::de::DeserializeOwned;
 use crate::error::CliError;
 
 pub use answer::{
-    EnvelopeAnswer, FinalStatus, Finality, Item, MemberAnswer, MembersAnswer, OutcomeAnswer, Page,
-    PassportAnswer, PeerStatus, PoolStatus, SlotAnswer, StatementAnswer, StatusAnswer,
-    StreamAnswer, SubjectAnswer, TraceAnswer, TraceEdge, TraceNode, recorded,
+    Direction, EnvelopeAnswer, FinalStatus, Finality, Item, MemberAnswer, MembersAnswer,
+    OfferAnswer, OutcomeAnswer, Page, PassportAnswer, PeerStatus, PoolStatus, Relation, SlotAnswer,
+    StatementAnswer, StatusAnswer, StreamAnswer, SubjectAnswer, TraceAnswer, TraceEdge, TraceNode,
+    recorded,
 };
 pub use http::{Failure, printable};
 pub use post::{Sent, Wait};
@@ -223,7 +224,7 @@ impl Client {
         self.get("/v1/entries", &query)
     }
 
-    /// What a product is made of.
+    /// What a product is made of, or what contains it.
     ///
     /// # Errors
     ///
@@ -231,9 +232,13 @@ impl Client {
     pub fn trace(
         &self,
         identifier: &Identifier,
+        direction: Direction,
         depth: Option<u32>,
     ) -> Result<TraceAnswer, CliError> {
-        let mut query = vec![("identifier", identifier.to_string())];
+        let mut query = vec![
+            ("identifier", identifier.to_string()),
+            ("direction", direction.name().to_owned()),
+        ];
         query.extend(depth.map(|depth| ("depth", depth.to_string())));
         self.get("/v1/trace", &query)
     }

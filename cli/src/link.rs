@@ -1,21 +1,26 @@
-//! `jangbu link`: what a product contains, and the component's company agreeing.
+//! `jangbu link`: what a product contains, and the component's company agreeing or not.
 
 use clap::ValueEnum;
 use jangbu_ledger::id::StatementId;
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::statement::{Basis, Kind, Quantity, Stream};
+use jangbu_ledger::statement::{Basis, Handed, Kind, Quantity, Stream};
 use serde_json::json;
 
-use crate::client::recorded;
+use crate::client::Direction;
 use crate::context::Context;
+use crate::drafting::{Body, Remark, draft_in, known, open_draft, recorded_statement};
 use crate::error::CliError;
-use crate::passport::{Body, draft_in, open_draft};
+use crate::handover;
 use crate::submit::{Draft, SubmitOptions, submit_and_print};
 
 /// Schema of what a component link has for a body.
 const SCHEMA_LINKED: &str = "jangbu/component-linked/v1";
 /// Schema of what a confirmation has for a body.
 const SCHEMA_CONFIRMED: &str = "jangbu/component-confirmed/v1";
+/// Schema of what a denial has for a body.
+const SCHEMA_CONTESTED: &str = "jangbu/component-contested/v1";
+/// Schema of what a closure has for a body.
+const SCHEMA_CLOSED: &str = "jangbu/composition-closed/v1";
 
 /// What to link.
 #[derive(Debug, clap::Subcommand)]
@@ -23,7 +28,14 @@ pub enum Command {
     /// State that your product contains a component
     Component(Component),
     /// Agree, as the component's company, with what another company states
-    Confirm(Confirm),
+    Confirm(Answer),
+    /// Deny it, as the component's company
+    Contest(Contest),
+    /// State that everything your product contains is linked
+    Close(Close),
+    /// Hand a product itself over: one offers, the other accepts
+    #[command(subcommand)]
+    Custody(handover::Command),
 }
 
 /// Arguments of `link component`.
@@ -46,14 +58,44 @@ pub struct Component {
     submit: SubmitOptions,
 }
 
-/// Arguments of `link confirm`.
+/// Which link.
 #[derive(Debug, clap::Args)]
-pub struct Confirm {
+pub struct Named {
     /// The link's statement id, or the product that contains your component
     #[arg(value_name = "LINK|PARENT")]
     link: String,
     /// Your component
     child: Option<Identifier>,
+}
+
+/// Arguments of `link confirm`.
+#[derive(Debug, clap::Args)]
+pub struct Answer {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    submit: SubmitOptions,
+}
+
+/// Arguments of `link contest`.
+#[derive(Debug, clap::Args)]
+pub struct Contest {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    remark: Remark,
+    #[command(flatten)]
+    submit: SubmitOptions,
+}
+
+/// Arguments of `link close`.
+#[derive(Debug, clap::Args)]
+pub struct Close {
+    /// Your product
+    product: Identifier,
+    /// How many links there must be [default: as many as the ledger has]
+    #[arg(long, value_name = "N")]
+    links: Option<u32>,
     #[command(flatten)]
     submit: SubmitOptions,
 }
@@ -84,7 +126,10 @@ impl From<BasisArg> for Basis {
 pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
     let (draft, options) = match command {
         Command::Component(args) => (component(&args, ctx)?, args.submit),
-        Command::Confirm(args) => (confirm(&args, ctx)?, args.submit),
+        Command::Confirm(args) => (confirm(&args.named, ctx)?, args.submit),
+        Command::Contest(args) => (contest(&args, ctx)?, args.submit),
+        Command::Close(args) => (close(&args, ctx)?, args.submit),
+        Command::Custody(command) => return handover::run(command, Handed::Custody, ctx),
     };
     submit_and_print(ctx, vec![draft], &options).map(|_| ())
 }
@@ -105,22 +150,59 @@ fn component(args: &Component, ctx: &Context) -> Result<Draft, CliError> {
     linked(ctx, &args.parent, &args.child, args.basis.into(), quantity)
 }
 
-fn confirm(args: &Confirm, ctx: &Context) -> Result<Draft, CliError> {
-    let (parent, child, id) = match &args.child {
+fn confirm(named: &Named, ctx: &Context) -> Result<Draft, CliError> {
+    let (parent, child, id) = answered(named, ctx)?;
+    confirmed(ctx, &parent, &child, id)
+}
+
+fn contest(args: &Contest, ctx: &Context) -> Result<Draft, CliError> {
+    let (parent, child, link) = answered(&args.named, ctx)?;
+    let label = format!("{parent} contains {child}, contested");
+    let body = args.remark.body(SCHEMA_CONTESTED);
+    let stream = Stream::Claims(parent.clone());
+    draft_in(
+        ctx,
+        stream,
+        &parent,
+        Kind::ComponentContested { link },
+        body,
+        label,
+    )
+}
+
+fn close(args: &Close, ctx: &Context) -> Result<Draft, CliError> {
+    let product = &args.product;
+    let subject = known(ctx, product)?;
+    let links = args.links.or(subject.links).unwrap_or(0);
+    let body = Body {
+        version: 1,
+        schema: SCHEMA_CLOSED,
+        document: json!({}),
+    };
+    let label = format!("{product} contains what is linked, {links} links, and no more");
+    open_draft(ctx, product, Kind::CompositionClosed { links }, body, label)
+}
+
+/// The link that is answered: product, component and statement.
+fn answered(
+    named: &Named,
+    ctx: &Context,
+) -> Result<(Identifier, Identifier, StatementId), CliError> {
+    let (parent, child, id) = match &named.child {
         Some(child) => {
-            let parent: Identifier = args.link.parse().map_err(CliError::input)?;
+            let parent: Identifier = named.link.parse().map_err(CliError::input)?;
             let id = find(ctx, &parent, child)?;
             (Some(parent), Some(child), id)
         }
         None => {
-            let id = args.link.parse().map_err(|_| {
-                CliError::input(format!("{:?} is no statement id", args.link))
+            let id = named.link.parse().map_err(|_| {
+                CliError::input(format!("{:?} is no statement id", named.link))
                     .hint("give the link's id, or the product and your component")
             })?;
             (None, None, id)
         }
     };
-    // The id binds the content: what the node found for us is looked at before it is agreed with.
+    // The id binds the content: what the node found for us is looked at before it is answered.
     let (linked_parent, linked_child) = link_of(ctx, &id)?;
     let differs = parent.is_some_and(|parent| parent != linked_parent)
         || child.is_some_and(|child| *child != linked_child);
@@ -129,7 +211,7 @@ fn confirm(args: &Confirm, ctx: &Context) -> Result<Draft, CliError> {
             "the node named statement {id}, which links {linked_parent} and {linked_child}"
         )));
     }
-    confirmed(ctx, &linked_parent, &linked_child, id)
+    Ok((linked_parent, linked_child, id))
 }
 
 /// The product and component of a link on the ledger.
@@ -140,13 +222,8 @@ fn link_of(ctx: &Context, id: &StatementId) -> Result<(Identifier, Identifier), 
         ))
         .hint("jangbu list --kind component_linked")
     };
-    let entry = ctx
-        .client()?
-        .statement(id)?
-        .entry(&ctx.chain_id()?)?
-        .ok_or_else(absent)?;
-    let said = recorded(&entry).ok_or_else(absent)?;
-    match (&said.statement.kind, said.statement.subject()) {
+    let said = recorded_statement(ctx, id, absent)?;
+    match (&said.kind, said.subject()) {
         (Kind::ComponentLinked { child, .. }, Some(parent)) => Ok((parent.clone(), child.clone())),
         _ => Err(absent()),
     }
@@ -155,7 +232,7 @@ fn link_of(ctx: &Context, id: &StatementId) -> Result<(Identifier, Identifier), 
 /// The one link between a product and a component that waits to be confirmed; if all are
 /// confirmed, the first, so that a second run ends like the first.
 fn find(ctx: &Context, parent: &Identifier, child: &Identifier) -> Result<StatementId, CliError> {
-    let trace = ctx.client()?.trace(parent, Some(1))?;
+    let trace = ctx.client()?.trace(parent, Direction::Down, Some(1))?;
     let links = trace
         .edges
         .iter()

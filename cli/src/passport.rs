@@ -1,24 +1,27 @@
-//! `jangbu passport`: a product passport's life.
+//! `jangbu passport`: a product passport, from its first version to the end of the product.
+
+mod endorse;
+mod life;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use jangbu_ledger::commitment::schema_digest;
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::statement::{Granularity, Kind, RevocationReason, Statement, Stream};
+use jangbu_ledger::statement::{Granularity, Handed, Kind};
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::document::{self, Opening};
+use crate::document;
+use crate::drafting::{Body, open_draft};
 use crate::error::CliError;
+use crate::handover;
 use crate::submit::{Draft, SubmitOptions, submit_and_print};
 
 /// Schema of a document that does not name its own.
 const SCHEMA_DEFAULT: &str = "application/json";
 /// Schema of what a link between granularities has for a body.
 pub(crate) const SCHEMA_PART_OF: &str = "jangbu/granularity-linked/v1";
-/// Schema of what a revocation has for a body.
-const SCHEMA_REVOKED: &str = "jangbu/passport-revoked/v1";
 
 /// What to do with a passport.
 #[derive(Debug, clap::Subcommand)]
@@ -27,8 +30,25 @@ pub enum Command {
     Issue(Issue),
     /// Issue the next version
     Supersede(Supersede),
+    /// State that the passport must not be relied on for now
+    Suspend(life::Plain),
+    /// End a suspension of yours
+    Reinstate(life::Plain),
     /// State that the passport must no longer be relied on
-    Revoke(Revoke),
+    Revoke(life::Revoke),
+    /// State that the product is no more: closes its passport for good
+    EndOfLife(life::EndOfLife),
+    /// State that a public registry knows the passport's current version
+    Register(life::Register),
+    /// State that the product was made of used ones
+    Derive(life::Derive),
+    /// Vouch for the passport's current version (auditor, regulator)
+    Endorse(endorse::Endorse),
+    /// Withdraw an endorsement of yours
+    WithdrawEndorsement(endorse::Withdraw),
+    /// Hand the responsibility for a product over: one offers, the other accepts
+    #[command(subcommand)]
+    Transfer(handover::Command),
 }
 
 /// Arguments of `passport issue`.
@@ -72,22 +92,6 @@ pub struct Supersede {
     submit: SubmitOptions,
 }
 
-/// Arguments of `passport revoke`.
-#[derive(Debug, clap::Args)]
-pub struct Revoke {
-    /// The product
-    #[arg(long, value_name = "ID")]
-    product: Identifier,
-    /// Why
-    #[arg(long)]
-    reason: Reason,
-    /// A remark that stays with you, under the statement's commitment
-    #[arg(long, value_name = "TEXT")]
-    remark: Option<String>,
-    #[command(flatten)]
-    submit: SubmitOptions,
-}
-
 /// A [`Granularity`] as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum GranularityArg {
@@ -99,36 +103,12 @@ pub enum GranularityArg {
     Model,
 }
 
-/// A [`RevocationReason`] as an argument.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Reason {
-    /// Issued in error
-    Erroneous,
-    /// The product was withdrawn from the market
-    Withdrawn,
-    /// Replaced by a passport of another subject
-    Replaced,
-    /// None of these
-    Unspecified,
-}
-
 impl From<GranularityArg> for Granularity {
     fn from(argument: GranularityArg) -> Self {
         match argument {
             GranularityArg::Item => Self::Item,
             GranularityArg::Batch => Self::Batch,
             GranularityArg::Model => Self::Model,
-        }
-    }
-}
-
-impl From<Reason> for RevocationReason {
-    fn from(argument: Reason) -> Self {
-        match argument {
-            Reason::Erroneous => Self::Erroneous,
-            Reason::Withdrawn => Self::Withdrawn,
-            Reason::Replaced => Self::Replaced,
-            Reason::Unspecified => Self::Unspecified,
         }
     }
 }
@@ -142,9 +122,21 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
     let (drafts, options) = match command {
         Command::Issue(args) => issue(args, ctx)?,
         Command::Supersede(args) => supersede(args, ctx)?,
-        Command::Revoke(args) => revoke(args, ctx)?,
+        Command::Suspend(args) => one(life::suspend(ctx, &args.saying)?, args.submit),
+        Command::Reinstate(args) => one(life::reinstate(ctx, &args.saying)?, args.submit),
+        Command::Revoke(args) => one(life::revoke(ctx, &args)?, args.submit),
+        Command::EndOfLife(args) => one(life::end(ctx, &args)?, args.submit),
+        Command::Register(args) => one(life::register(ctx, &args)?, args.submit),
+        Command::Derive(args) => one(life::derive(ctx, &args)?, args.submit),
+        Command::Endorse(args) => one(endorse::endorse(ctx, &args)?, args.submit),
+        Command::WithdrawEndorsement(args) => one(endorse::withdraw(ctx, &args)?, args.submit),
+        Command::Transfer(command) => return handover::run(command, Handed::Responsibility, ctx),
     };
     submit_and_print(ctx, drafts, &options).map(|_| ())
+}
+
+fn one(draft: Draft, options: SubmitOptions) -> (Vec<Draft>, SubmitOptions) {
+    (vec![draft], options)
 }
 
 fn issue(args: Issue, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliError> {
@@ -204,24 +196,6 @@ fn next_version(
         .checked_add(1)
         .ok_or_else(|| CliError::input(format!("{product} has no version number left")))?;
     superseded(ctx, product, next, schema, document.clone())
-}
-
-fn revoke(args: Revoke, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliError> {
-    let mut body = json!({});
-    if let Some(remark) = args.remark {
-        body = json!({ "remark": remark });
-    }
-    let kind = Kind::PassportRevoked {
-        reason: args.reason.into(),
-    };
-    let body = Body {
-        version: 1,
-        schema: SCHEMA_REVOKED,
-        document: body,
-    };
-    let label = format!("passport of {}, revoked", args.product);
-    let draft = open_draft(ctx, &args.product, kind, body, label)?;
-    Ok((vec![draft], args.submit))
 }
 
 /// A passport's first version.
@@ -298,56 +272,6 @@ pub fn part_of(
         body,
         format!("{product} is of {coarser}"),
     )
-}
-
-/// What is committed to beside a statement's public fields.
-pub(crate) struct Body<'a> {
-    pub(crate) version: u32,
-    pub(crate) schema: &'a str,
-    pub(crate) document: Value,
-}
-
-/// A statement in the open stream of its subject.
-pub(crate) fn open_draft(
-    ctx: &Context,
-    subject: &Identifier,
-    kind: Kind,
-    body: Body<'_>,
-    label: String,
-) -> Result<Draft, CliError> {
-    draft_in(
-        ctx,
-        Stream::Open(subject.clone()),
-        subject,
-        kind,
-        body,
-        label,
-    )
-}
-
-/// A statement in one stream, about `subject`.
-pub(crate) fn draft_in(
-    ctx: &Context,
-    stream: Stream,
-    subject: &Identifier,
-    kind: Kind,
-    body: Body<'_>,
-    label: String,
-) -> Result<Draft, CliError> {
-    let (commitment, opening): (_, Opening) =
-        document::commit(ctx, subject, body.version, body.schema, body.document)?;
-    Ok(Draft {
-        statement: Statement {
-            kind,
-            occurrence: 0,
-            streams: vec![stream],
-            commitment,
-            references: Vec::new(),
-            payload: Vec::new(),
-        },
-        opening: Some(opening),
-        label,
-    })
 }
 
 /// What a GS1 Digital Link is of: with a serial number an item, with a lot a batch, with neither

@@ -268,6 +268,9 @@ impl SubjectShown {
         }
         let owner = subject.owner_name.as_deref().unwrap_or("unknown");
         rows.push(("company", crate::client::printable(owner)));
+        if let Some(custodian) = &subject.custodian_name {
+            rows.push(("held by", crate::client::printable(custodian)));
+        }
         if let Some(passport) = &subject.passport {
             let mut text = format!("{:?}, version {}", passport.granularity, passport.version);
             text.make_ascii_lowercase();
@@ -294,7 +297,13 @@ impl SubjectShown {
             rows.push(("part of", named));
         }
         let components = subject.components.unwrap_or(0);
-        rows.push(("components", format!("{components} confirmed")));
+        let all = match subject.closed {
+            Some(true) => ", and these are all, its company says",
+            _ => "",
+        };
+        let links = subject.links.unwrap_or(0);
+        let text = format!("{links} linked, {components} confirmed{all}");
+        rows.push(("components", text));
         rows.push((
             "statements",
             format!(

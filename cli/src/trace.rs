@@ -1,16 +1,26 @@
-//! `jangbu trace`: what a product is made of, across companies.
+//! `jangbu trace`: what a product is made of, across companies, or what contains it.
+//!
+//! ```text
+//!   node's answer ─▶ Graph: who is below whom, how each thing stands ─▶ tree, DOT, SVG, HTML, PROV
+//! ```
 
-mod render;
-
-use std::collections::BTreeSet;
+mod dot;
+mod graph;
+mod html;
+mod layout;
+mod prov;
+mod svg;
+mod tree;
 
 use clap::ValueEnum;
 use jangbu_ledger::identifier::Identifier;
 use serde::Serialize;
 
-use crate::client::TraceAnswer;
+use crate::client::{Direction, TraceAnswer};
 use crate::context::Context;
 use crate::error::CliError;
+
+use graph::{Counts, Graph};
 
 /// Arguments of `jangbu trace`.
 #[derive(Debug, clap::Args)]
@@ -18,10 +28,13 @@ pub struct Args {
     /// The product, batch or item
     #[arg(value_name = "ID")]
     product: Identifier,
+    /// Show what contains it instead: whatever a recall of it reaches
+    #[arg(long)]
+    up: bool,
     /// How to print it; --json means json
     #[arg(long, value_enum, default_value = "tree")]
     format: Format,
-    /// How many levels down [default: all]
+    /// How many levels [default: all]
     #[arg(long, value_name = "LEVELS", value_parser = clap::value_parser!(u32).range(0..=64))]
     depth: Option<u32>,
 }
@@ -35,59 +48,40 @@ enum Format {
     Json,
     /// A graph for Graphviz
     Dot,
+    /// A picture
+    Svg,
+    /// A page with the picture and a table
+    Html,
+    /// W3C PROV-JSON
+    Prov,
 }
 
 /// A trace with its numbers.
 #[derive(Debug, Serialize)]
 struct Traced {
+    direction: Direction,
     counts: Counts,
     #[serde(flatten)]
     trace: TraceAnswer,
 }
 
-/// What there is in a trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-struct Counts {
-    /// Different things, the product included.
-    things: usize,
-    /// Links between them.
-    links: usize,
-    /// Links that the component's company agrees with.
-    confirmed: usize,
-    /// Links that one company asserts.
-    asserted: usize,
-    /// Companies that own any of the things.
-    companies: usize,
-}
-
-impl Counts {
-    fn of(trace: &TraceAnswer) -> Self {
-        let confirmed = trace
-            .edges
-            .iter()
-            .filter(|edge| edge.confirmed_by.is_some())
-            .count();
-        let companies: BTreeSet<&str> = trace
-            .nodes
-            .iter()
-            .filter_map(|node| node.owner_name.as_deref())
-            .collect();
+impl Traced {
+    fn new(trace: TraceAnswer, direction: Direction) -> Self {
         Self {
-            things: trace.nodes.len(),
-            links: trace.edges.len(),
-            confirmed,
-            asserted: trace.edges.len() - confirmed,
-            companies: companies.len(),
+            direction,
+            counts: Graph::new(&trace, direction).counts(),
+            trace,
         }
+    }
+
+    fn graph(&self) -> Graph<'_> {
+        Graph::new(&self.trace, self.direction)
     }
 }
 
-/// A trace as a tree for people.
+/// What a product is made of, as a tree for people.
 pub(crate) fn tree(trace: TraceAnswer) -> String {
-    render::tree(&Traced {
-        counts: Counts::of(&trace),
-        trace,
-    })
+    tree::draw(&Traced::new(trace, Direction::Down))
 }
 
 /// Traces.
@@ -96,30 +90,36 @@ pub(crate) fn tree(trace: TraceAnswer) -> String {
 ///
 /// [`CliError`] if nothing is known of the product, or no node answers.
 pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
-    let trace = ctx.client()?.trace(&args.product, args.depth)?;
+    let direction = if args.up {
+        Direction::Up
+    } else {
+        Direction::Down
+    };
+    let trace = ctx.client()?.trace(&args.product, direction, args.depth)?;
     if trace.root != args.product {
         return Err(CliError::unreachable(format!(
             "the node speaks of {} when asked about {}",
             trace.root, args.product
         )));
     }
-    if trace.nodes.iter().all(|node| !node.known) {
+    if trace.edges.is_empty() && trace.nodes.iter().all(|node| !node.known) {
         return Err(
             CliError::input(format!("nothing is recorded about {}", args.product))
                 .hint("jangbu list shows what there is"),
         );
     }
-    let traced = Traced {
-        counts: Counts::of(&trace),
-        trace,
-    };
+    let traced = Traced::new(trace, direction);
     match args.format {
-        Format::Dot => ctx.output.raw(&render::dot(&traced)),
-        Format::Json if !ctx.output.json() => {
-            let text = serde_json::to_string_pretty(&traced).map_err(CliError::internal)?;
-            ctx.output.raw(&text);
-        }
-        _ => ctx.output.object(&traced, || render::tree(&traced)),
+        Format::Dot => ctx.output.raw(&dot::draw(&traced)),
+        Format::Svg => ctx.output.raw(&svg::draw(&traced)),
+        Format::Html => ctx.output.raw(&html::draw(&traced)),
+        Format::Prov => ctx.output.raw(&pretty(&prov::export(&traced))?),
+        Format::Json if !ctx.output.json() => ctx.output.raw(&pretty(&traced)?),
+        _ => ctx.output.object(&traced, || tree::draw(&traced)),
     }
     Ok(())
+}
+
+fn pretty(value: &impl Serialize) -> Result<String, CliError> {
+    serde_json::to_string_pretty(value).map_err(CliError::internal)
 }

@@ -8,6 +8,7 @@ use jangbu_ledger::id::{EnvelopeId, Height, KeyId, Sequence, StatementId, TimeMs
 use jangbu_ledger::statement::{Kind, Statement, Stream};
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::client::recorded;
 
@@ -228,6 +229,24 @@ pub fn rfc3339(time: TimeMs) -> String {
     }
 }
 
+/// Reads a time as an argument: RFC 3339, or a date, which is its first moment in UTC.
+///
+/// # Errors
+///
+/// What is expected instead.
+pub fn instant(text: &str) -> Result<TimeMs, String> {
+    let expected = "expected YYYY-MM-DD, or a time as in 2027-01-31T09:00:00Z";
+    let whole = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        _ => text.to_owned(),
+    };
+    let at = OffsetDateTime::parse(&whole, &Rfc3339).map_err(|_| expected.to_owned())?;
+    let ms = at.unix_timestamp_nanos() / 1_000_000;
+    u64::try_from(ms)
+        .map(TimeMs)
+        .map_err(|_| expected.to_owned())
+}
+
 /// The name that a fieldless variant has in JSON.
 fn lower(variant: &impl Serialize) -> String {
     match serde_json::to_value(variant) {
@@ -248,6 +267,24 @@ mod tests {
             "2023-11-14T22:13:20.123Z"
         );
         assert_eq!(rfc3339(TimeMs(u64::MAX)), format!("{} ms", u64::MAX));
+    }
+
+    #[test]
+    fn a_time_is_read_as_it_is_written() {
+        for time in [0, 1_700_000_000_123, 4_102_444_800_000] {
+            assert_eq!(instant(&rfc3339(TimeMs(time))), Ok(TimeMs(time)));
+        }
+        assert_eq!(instant("1970-01-02"), Ok(TimeMs(86_400_000)));
+        assert_eq!(instant("1970-01-01T01:00:00+01:00"), Ok(TimeMs(0)));
+        for bad in [
+            "",
+            "tomorrow",
+            "2027-13-01",
+            "1969-12-31",
+            "2027-01-01T25:00:00Z",
+        ] {
+            assert!(instant(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

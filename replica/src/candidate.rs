@@ -343,7 +343,8 @@ fn append_leaf(
     Ok(())
 }
 
-/// Which streams an entry belongs to, and which component it puts into which product.
+/// Which streams an entry belongs to, and what it says its subject contains, is one of or was
+/// made of: a recall goes from there to the subject.
 fn index(
     entry: &Entry,
     streams: &mut Vec<(jangbu_ledger::id::SubjectId, StreamSide, Sequence)>,
@@ -361,8 +362,14 @@ fn index(
             Stream::Sealed(_) => {}
         }
     }
-    if let Kind::ComponentLinked { child, .. } = &recorded.statement.kind {
-        used_in.push((child.subject_id(), entry.sequence));
+    let parts = match &recorded.statement.kind {
+        Kind::ComponentLinked { child, .. } => std::slice::from_ref(child),
+        Kind::GranularityLinked { part_of } => std::slice::from_ref(part_of),
+        Kind::Derived { predecessors, .. } => predecessors,
+        _ => &[],
+    };
+    for part in parts {
+        used_in.push((part.subject_id(), entry.sequence));
     }
 }
 

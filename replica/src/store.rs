@@ -98,7 +98,7 @@ pub struct Commit {
     pub stale_nodes: Vec<Vec<u8>>,
     /// Streams the new entries belong to.
     pub streams: Vec<(SubjectId, StreamSide, Sequence)>,
-    /// Component → product, for walking upwards.
+    /// What a thing contains, is one of or was made of → the entry that says so, for recalls.
     pub used_in: Vec<(SubjectId, Sequence)>,
 }
 

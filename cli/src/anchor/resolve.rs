@@ -12,7 +12,7 @@ use jangbu_ledger::id::{StatementId, SubjectId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::{Basis, Stream};
 
-use crate::client::{SubjectAnswer, TraceEdge};
+use crate::client::{Direction, SubjectAnswer, TraceEdge};
 use crate::context::Context;
 use crate::document::{self, Opening};
 use crate::error::CliError;
@@ -203,7 +203,12 @@ impl<'a> Resolver<'a> {
         if let Some(known) = self.links.get(&id) {
             return Ok(Arc::clone(known));
         }
-        let edges = Arc::new(self.ctx.client()?.trace(product, Some(1))?.edges);
+        let edges = Arc::new(
+            self.ctx
+                .client()?
+                .trace(product, Direction::Down, Some(1))?
+                .edges,
+        );
         if self.links.len() < KEPT_MAX {
             self.links.insert(id, Arc::clone(&edges));
         }

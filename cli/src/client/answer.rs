@@ -3,12 +3,13 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jangbu_ledger::block::{Entry, EntryBody, RecordedStatement};
 use jangbu_ledger::id::{
-    BlockId, ChainId, Digest, EnvelopeId, Height, Sequence, StatementId, SubjectId, TimeMs,
+    BlockId, ChainId, Digest, EnvelopeId, Height, MemberId, Sequence, StatementId, SubjectId,
+    TimeMs,
 };
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::merkle::NodeHash;
 use jangbu_ledger::passport::Life;
-use jangbu_ledger::statement::{Basis, Granularity, Quantity};
+use jangbu_ledger::statement::{Basis, Granularity, Handed, Quantity};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
@@ -169,6 +170,10 @@ pub struct StatementAnswer {
     /// Its entry's canonical bytes, base64.
     #[serde(default)]
     pub entry_bytes: Option<String>,
+    /// Whether it still applies, for offers, endorsements and notices: not answered, not
+    /// withdrawn, not lifted.
+    #[serde(default)]
+    pub in_force: Option<bool>,
 }
 
 /// An entry of the log.
@@ -256,6 +261,9 @@ pub struct SubjectAnswer {
     pub known: bool,
     /// The member it belongs to.
     #[serde(default)]
+    pub owner: Option<MemberId>,
+    /// That member's name.
+    #[serde(default)]
     pub owner_name: Option<String>,
     /// What its owner says.
     #[serde(default)]
@@ -272,8 +280,35 @@ pub struct SubjectAnswer {
     /// How many confirmed components it has.
     #[serde(default)]
     pub components: Option<u32>,
+    /// How many component links it has, confirmed or not.
+    #[serde(default)]
+    pub links: Option<u32>,
+    /// Whether its company says that these are all.
+    #[serde(default)]
+    pub closed: Option<bool>,
+    /// Who has it, if not its company.
+    #[serde(default)]
+    pub custodian_name: Option<String>,
+    /// The last offers to hand it over.
+    #[serde(default)]
+    pub offers: Vec<OfferAnswer>,
     /// The block that the answer is of.
     pub height: Height,
+}
+
+/// The last offer of one sort to hand a subject over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfferAnswer {
+    /// The statement that offers it.
+    pub offer: StatementId,
+    /// What is offered.
+    pub of: Handed,
+    /// By whom.
+    pub from: MemberId,
+    /// To whom.
+    pub to: MemberId,
+    /// Whether it awaits an answer.
+    pub open: bool,
 }
 
 /// One stream.
@@ -330,8 +365,46 @@ pub struct TraceNode {
     pub owner_name: Option<String>,
     /// Its passport.
     pub passport: Option<PassportAnswer>,
-    /// How far below the product.
+    /// Whether its company says that all that is in it is linked.
+    #[serde(default)]
+    pub closed: bool,
+    /// How far from the product.
     pub depth: u32,
+}
+
+/// What the parent of a link has to do with the child.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// It contains it.
+    #[default]
+    Contains,
+    /// It is an item or a batch of it.
+    IsOf,
+    /// It was made of it, used.
+    MadeOf,
+}
+
+/// Which way a trace goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To what the product contains.
+    #[default]
+    Down,
+    /// To what contains it, is one of it or was made of it.
+    Up,
+}
+
+impl Direction {
+    /// The name a node takes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+        }
+    }
 }
 
 /// One link in a trace.
@@ -341,6 +414,9 @@ pub struct TraceEdge {
     pub parent: Identifier,
     /// What is contained.
     pub child: Identifier,
+    /// What the one has to do with the other.
+    #[serde(default)]
+    pub relation: Relation,
     /// The statement that says so.
     pub statement_id: StatementId,
     /// Its place in the log.
@@ -349,10 +425,13 @@ pub struct TraceEdge {
     pub basis: Basis,
     /// How much.
     pub quantity: Option<Quantity>,
-    /// `asserted` or `confirmed`.
+    /// `asserted`, `confirmed` or `contested`.
     pub status: String,
     /// Who says so.
     pub asserted_by: String,
     /// The component's company, if it agrees.
     pub confirmed_by: Option<String>,
+    /// The component's company, while it denies it.
+    #[serde(default)]
+    pub contested_by: Option<String>,
 }

@@ -7,7 +7,7 @@ use jangbu_ledger::bundle::{Composition, Failure, Finding, Report, SubjectReport
 use jangbu_ledger::id::TimeMs;
 
 use super::Answer;
-use crate::client::{PassportAnswer, TraceAnswer, TraceEdge, TraceNode};
+use crate::client::{PassportAnswer, Relation, TraceAnswer, TraceEdge, TraceNode};
 use crate::trace;
 use crate::view::{rfc3339, sentence, short, table};
 
@@ -226,6 +226,7 @@ fn tree(composition: &Composition) -> String {
                         version: passport.version,
                         life: passport.life,
                     }),
+                closed: part.subject.closed,
                 depth: part.depth,
             })
             .collect(),
@@ -235,16 +236,15 @@ fn tree(composition: &Composition) -> String {
             .map(|edge| TraceEdge {
                 parent: edge.parent.clone(),
                 child: edge.child.clone(),
+                relation: Relation::Contains,
                 statement_id: edge.statement_id,
                 sequence: edge.sequence,
                 basis: edge.basis,
                 quantity: edge.quantity.clone(),
-                status: match edge.confirmed_by {
-                    Some(_) => "confirmed".into(),
-                    None => "asserted".into(),
-                },
+                status: edge.standing().into(),
                 asserted_by: edge.asserted_by_name.clone(),
                 confirmed_by: edge.confirmed_by_name.clone(),
+                contested_by: edge.contested_by_name.clone(),
             })
             .collect(),
         truncated: !composition.not_followed.is_empty(),

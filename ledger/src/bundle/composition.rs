@@ -58,6 +58,22 @@ pub struct Edge {
     pub confirmed_by: Option<MemberId>,
     /// The confirmer's name.
     pub confirmed_by_name: Option<String>,
+    /// The component's company, while it denies the link.
+    pub contested_by: Option<MemberId>,
+    /// Its name.
+    pub contested_by_name: Option<String>,
+}
+
+impl Edge {
+    /// Whether both companies stand by the link.
+    #[must_use]
+    pub const fn standing(&self) -> &'static str {
+        match (self.confirmed_by, self.contested_by) {
+            (Some(_), _) => "confirmed",
+            (None, Some(_)) => "contested",
+            (None, None) => "asserted",
+        }
+    }
 }
 
 /// Walks down from `root` through complete subjects; says which subjects it visited.
@@ -143,6 +159,8 @@ fn links_of(
             asserted_by_name: name(&member),
             confirmed_by_name: record.confirmed_by.as_ref().map(name),
             confirmed_by: record.confirmed_by,
+            contested_by_name: record.contested_by.as_ref().map(name),
+            contested_by: record.contested_by,
         });
     }
     Ok(edges)

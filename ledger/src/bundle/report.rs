@@ -283,6 +283,8 @@ pub struct SubjectReport {
     pub passport: Option<PassportRecord>,
     /// The batch or model it belongs to.
     pub part_of: Option<SubjectId>,
+    /// Whether its owner says that all that is in it is linked.
+    pub closed: bool,
 }
 
 /// A document that fits its commitment.

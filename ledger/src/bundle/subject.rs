@@ -39,6 +39,7 @@ pub(super) fn verify(evidence: &mut Evidence<'_>, item: &SubjectItem) -> Result<
         open: own.count,
         claims: others.count,
         part_of: record.as_ref().and_then(|record| record.part_of),
+        closed: record.as_ref().is_some_and(|record| record.closed),
         passport: record.and_then(|record| record.passport),
     };
     Ok(Complete {

@@ -6,7 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::StatementId;
+use jangbu_ledger::state::{EndorsementRecord, HandoverRecord, NoticeRecord, StateReader, key};
+use jangbu_ledger::statement::Kind;
 use serde::Serialize;
 
 use super::Node;
@@ -14,6 +17,7 @@ use super::item::Item;
 use super::limits::read;
 use super::params::Segment;
 use super::problem::Problem;
+use super::subjects::record;
 
 #[derive(Debug, Serialize)]
 pub(super) struct StatementAnswer {
@@ -33,6 +37,9 @@ struct Recorded {
     member_name: Option<String>,
     entry: jangbu_ledger::block::Entry,
     entry_bytes: String,
+    /// Whether it still applies, for statements that others answer or that are taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_force: Option<bool>,
 }
 
 /// `pending` is a statement that is in a block without a final checkpoint yet. One that still
@@ -61,12 +68,36 @@ pub(super) async fn show(
                 time_ms: item.time_ms,
                 member: item.member,
                 member_name: item.member_name,
+                in_force: in_force(&node.reader.view(), &id, &item.entry.body)?,
                 entry: item.entry,
                 entry_bytes: item.entry_bytes,
             }),
         }))
     })
     .await
+}
+
+/// Whether an offer waits for its answer, an endorsement is not withdrawn, a notice not lifted;
+/// `None` for what goes on for ever.
+fn in_force(
+    state: &dyn StateReader,
+    id: &StatementId,
+    body: &EntryBody,
+) -> Result<Option<bool>, Problem> {
+    let EntryBody::Statement(recorded) = body else {
+        return Ok(None);
+    };
+    Ok(match recorded.statement.kind {
+        Kind::HandoverOffered { .. } => {
+            record(state, &key::handover(id))?.map(|offer: HandoverRecord| offer.open)
+        }
+        Kind::PassportEndorsed { .. } => record(state, &key::endorsement(id))?
+            .map(|endorsement: EndorsementRecord| !endorsement.withdrawn),
+        Kind::NoticeIssued { .. } => {
+            record(state, &key::notice(id))?.map(|notice: NoticeRecord| !notice.lifted)
+        }
+        _ => None,
+    })
 }
 
 pub(super) async fn receipt(

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jangbu_ledger::block::EntryBody;
-use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, Slot, SubjectId};
+use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, Slot, StatementId, SubjectId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::passport::Life;
 use jangbu_ledger::state::{
-    Record, SlotRecord, StateReader, StreamRecord, SubjectRecord, decode_record, key,
+    HandoverRecord, Record, SlotRecord, StateReader, StreamRecord, SubjectRecord, decode_record,
+    key,
 };
 use jangbu_ledger::state_tree::StateKey;
-use jangbu_ledger::statement::Granularity;
+use jangbu_ledger::statement::{Granularity, Handed};
 use jangbu_replica::store::StreamSide;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,44 @@ pub(super) struct SubjectAnswer {
     part_of: Option<SubjectId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     components: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    links: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custodian_name: Option<String>,
+    offers: Vec<OfferAnswer>,
     height: Height,
+}
+
+/// The last offer to hand the subject over, of one sort.
+#[derive(Debug, Serialize)]
+struct OfferAnswer {
+    offer: StatementId,
+    of: Handed,
+    from: MemberId,
+    to: MemberId,
+    open: bool,
+}
+
+impl OfferAnswer {
+    fn of(
+        state: &dyn StateReader,
+        subject: &SubjectId,
+        of: Handed,
+    ) -> Result<Option<Self>, Problem> {
+        let Some(offer) = record::<StatementId>(state, &key::last_offer(subject, &of))? else {
+            return Ok(None);
+        };
+        let handover: Option<HandoverRecord> = record(state, &key::handover(&offer))?;
+        Ok(handover.map(|handover| Self {
+            offer,
+            of,
+            from: handover.from,
+            to: handover.to,
+            open: handover.open,
+        }))
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -97,19 +135,29 @@ pub(super) async fn show(
         let height = view.tip()?.ok_or_else(empty)?.height;
         let subject: Option<SubjectRecord> = record(&view, &key::subject(&id))?;
         let claims: Option<StreamRecord> = record(&view, &key::claims(&id))?;
+        let name = |member| node.consortium.member_name(&member).map(str::to_owned);
         let owner = subject.as_ref().map(|subject| subject.owner);
+        let mut offers = Vec::new();
+        for of in [Handed::Responsibility, Handed::Custody] {
+            offers.extend(OfferAnswer::of(&view, &id, of)?);
+        }
         Ok(Json(SubjectAnswer {
             subject_id: id,
             known: subject.is_some(),
             owner,
-            owner_name: owner
-                .and_then(|owner| node.consortium.member_name(&owner))
-                .map(str::to_owned),
+            owner_name: owner.and_then(name),
             open: subject.as_ref().map(|subject| subject.stream.into()),
             claims: claims.map(Into::into),
             passport: subject.as_ref().and_then(PassportAnswer::of),
             part_of: subject.as_ref().and_then(|subject| subject.part_of),
             components: subject.as_ref().map(|subject| subject.components),
+            links: subject.as_ref().map(|subject| subject.links),
+            closed: subject.as_ref().map(|subject| subject.closed),
+            custodian_name: subject
+                .as_ref()
+                .and_then(|subject| subject.custodian)
+                .and_then(name),
+            offers,
             height,
             identifier,
         }))

@@ -1,4 +1,4 @@
-//! What a product is made of, as far as this ledger says.
+//! What a product is made of, and what contains it, as far as this ledger says.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -37,6 +37,19 @@ const CHUNK: usize = 1000;
 pub(super) struct From {
     identifier: String,
     depth: Option<u32>,
+    #[serde(default)]
+    direction: Direction,
+}
+
+/// Which way to walk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Direction {
+    /// What it contains.
+    #[default]
+    Down,
+    /// What contains it, is one of it, or was made of it: whatever a recall of it reaches.
+    Up,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,6 +66,7 @@ struct TraceNode {
     known: bool,
     owner_name: Option<String>,
     passport: Option<PassportAnswer>,
+    closed: bool,
     depth: u32,
 }
 
@@ -60,6 +74,7 @@ struct TraceNode {
 struct TraceEdge {
     parent: Identifier,
     child: Identifier,
+    relation: Relation,
     statement_id: StatementId,
     sequence: Sequence,
     basis: Basis,
@@ -67,6 +82,19 @@ struct TraceEdge {
     status: &'static str,
     asserted_by: String,
     confirmed_by: Option<String>,
+    contested_by: Option<String>,
+}
+
+/// What the parent has to do with the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Relation {
+    /// It contains it.
+    Contains,
+    /// It is an item or a batch of it.
+    IsOf,
+    /// It was made of it, used.
+    MadeOf,
 }
 
 pub(super) async fn trace(
@@ -85,6 +113,7 @@ pub(super) async fn trace(
             view: node.reader.view(),
             seen: BTreeSet::from([root.subject_id()]),
             open: VecDeque::from([(root.clone(), 0)]),
+            direction: params.direction,
             statements: 0,
             trace: Trace {
                 root,
@@ -99,11 +128,12 @@ pub(super) async fn trace(
     .await
 }
 
-/// A walk downwards, nearest things first. Each thing appears once; a link back to one that
-/// was seen is an edge and ends there.
+/// A walk, nearest things first. Each thing appears once; a link back to one that was seen is an
+/// edge and ends there.
 struct Walk<'a> {
     node: &'a Node,
     view: View<'a>,
+    direction: Direction,
     seen: BTreeSet<SubjectId>,
     open: VecDeque<(Identifier, u32)>,
     statements: usize,
@@ -123,64 +153,86 @@ impl Walk<'_> {
                     .and_then(|subject| self.node.consortium.member_name(&subject.owner))
                     .map(str::to_owned),
                 passport: subject.as_ref().and_then(PassportAnswer::of),
+                closed: subject.as_ref().is_some_and(|subject| subject.closed),
                 depth,
             });
-            if subject.is_some() && !self.links_of(&identifier, depth, depth_max)? {
+            // Who contains it may speak of it before its own company does.
+            let has_links = subject.is_some() || self.direction == Direction::Up;
+            if has_links && !self.follow(&identifier, depth, depth_max)? {
                 self.trace.truncated = true;
             }
         }
         Ok(())
     }
 
-    /// Follows the component links of one product; `false` if a bound left some out.
-    fn links_of(
-        &mut self,
-        parent: &Identifier,
-        depth: u32,
-        depth_max: u32,
-    ) -> Result<bool, Problem> {
-        let mut position = StreamPosition {
-            subject: parent.subject_id(),
-            side: StreamSide::Open,
-            after: None,
-        };
+    /// Follows the links of one thing; `false` if a bound left some out.
+    fn follow(&mut self, from: &Identifier, depth: u32, depth_max: u32) -> Result<bool, Problem> {
+        let mut after = None;
         loop {
-            let chunk = self.node.reader.stream(position, CHUNK)?;
+            let chunk = self.positions(from, after)?;
             for sequence in &chunk {
                 if self.statements >= STATEMENTS_MAX {
                     return Ok(false);
                 }
                 self.statements += 1;
-                let Some((edge, child)) = self.link(parent, *sequence)? else {
-                    continue;
-                };
-                // There is more below, and nobody asked for it.
-                if depth >= depth_max || self.trace.edges.len() >= EDGES_MAX {
-                    return Ok(false);
-                }
-                if self.seen.contains(&child.subject_id()) {
-                    self.trace.edges.push(edge);
-                } else if self.seen.len() < NODES_MAX {
-                    self.seen.insert(child.subject_id());
-                    self.open.push_back((child, depth + 1));
-                    self.trace.edges.push(edge);
-                } else {
-                    return Ok(false);
+                if let Some(edge) = self.edge(from, *sequence)? {
+                    // There is more beyond, and nobody asked for it.
+                    if depth >= depth_max || !self.add(edge, depth) {
+                        return Ok(false);
+                    }
                 }
             }
             match chunk.last() {
-                Some(last) if chunk.len() == CHUNK => position.after = Some(*last),
+                Some(last) if chunk.len() == CHUNK => after = Some(*last),
                 _ => return Ok(true),
             }
         }
     }
 
-    /// The edge that an entry makes, if it links a component.
-    fn link(
+    /// Adds an edge and what it leads to; `false` if there is no room.
+    fn add(&mut self, edge: TraceEdge, depth: u32) -> bool {
+        let next = match self.direction {
+            Direction::Down => &edge.child,
+            Direction::Up => &edge.parent,
+        };
+        let id = next.subject_id();
+        if !self.seen.contains(&id) {
+            if self.seen.len() >= NODES_MAX {
+                return false;
+            }
+            self.seen.insert(id);
+            self.open.push_back((next.clone(), depth + 1));
+        }
+        if self.trace.edges.len() >= EDGES_MAX {
+            return false;
+        }
+        self.trace.edges.push(edge);
+        true
+    }
+
+    /// Where links of this thing may be recorded.
+    fn positions(
         &self,
-        parent: &Identifier,
-        sequence: Sequence,
-    ) -> Result<Option<(TraceEdge, Identifier)>, Problem> {
+        from: &Identifier,
+        after: Option<Sequence>,
+    ) -> Result<Vec<Sequence>, Problem> {
+        let subject = from.subject_id();
+        let found = match self.direction {
+            Direction::Down => self.node.reader.stream(
+                StreamPosition {
+                    subject,
+                    side: StreamSide::Open,
+                    after,
+                },
+                CHUNK,
+            ),
+            Direction::Up => self.node.reader.used_in(&subject, after, CHUNK),
+        };
+        Ok(found?)
+    }
+
+    /// The edge that an entry makes from this thing on.
+    fn edge(&self, from: &Identifier, sequence: Sequence) -> Result<Option<TraceEdge>, Problem> {
         let bytes = self
             .node
             .reader
@@ -189,33 +241,65 @@ impl Walk<'_> {
         let EntryBody::Statement(recorded) = item::decode(sequence, &bytes)?.body else {
             return Err(item::missing(sequence));
         };
-        let Kind::ComponentLinked {
-            child,
-            basis,
-            quantity,
-        } = &recorded.statement.kind
-        else {
+        let said = &recorded.statement;
+        let Some(parent) = said.subject() else {
             return Ok(None);
         };
-        let chain = &self.node.consortium.chain_id;
-        let statement_id = recorded.statement.id(chain, &recorded.member);
-        let link: Option<LinkRecord> = record(&self.view, &key::link(&statement_id))?;
-        let confirmed_by = link.and_then(|link| link.confirmed_by);
-        let edge = TraceEdge {
+        let (child, relation) = match &said.kind {
+            Kind::ComponentLinked { child, .. } => (child, Relation::Contains),
+            Kind::GranularityLinked { part_of } => (part_of, Relation::IsOf),
+            Kind::Derived { predecessors, .. } => {
+                let Some(of) = predecessors.iter().find(|used| *used == from) else {
+                    return Ok(None);
+                };
+                (of, Relation::MadeOf)
+            }
+            _ => return Ok(None),
+        };
+        let leads_here = match self.direction {
+            Direction::Down => relation == Relation::Contains,
+            Direction::Up => child == from,
+        };
+        if !leads_here {
+            return Ok(None);
+        }
+        let author = self.name(&recorded.member);
+        let mut edge = TraceEdge {
             parent: parent.clone(),
             child: child.clone(),
-            statement_id,
+            relation,
+            statement_id: said.id(&self.node.consortium.chain_id, &recorded.member),
             sequence,
-            basis: *basis,
-            quantity: quantity.clone(),
-            status: match confirmed_by {
-                Some(_) => "confirmed",
-                None => "asserted",
-            },
-            asserted_by: self.name(&recorded.member),
-            confirmed_by: confirmed_by.map(|member| self.name(&member)),
+            basis: Basis::AsBuilt,
+            quantity: None,
+            status: "confirmed",
+            asserted_by: author.clone(),
+            confirmed_by: Some(author),
+            contested_by: None,
         };
-        Ok(Some((edge, child.clone())))
+        if let Kind::ComponentLinked {
+            basis, quantity, ..
+        } = &said.kind
+        {
+            (edge.basis, edge.quantity) = (*basis, quantity.clone());
+            self.stand(&mut edge)?;
+        }
+        Ok(Some(edge))
+    }
+
+    /// Notes whether the component's company stands by a component link.
+    fn stand(&self, edge: &mut TraceEdge) -> Result<(), Problem> {
+        let link: Option<LinkRecord> = record(&self.view, &key::link(&edge.statement_id))?;
+        let confirmed_by = link.as_ref().and_then(|link| link.confirmed_by);
+        let contested_by = link.and_then(|link| link.contested_by);
+        edge.status = match (confirmed_by, contested_by) {
+            (Some(_), _) => "confirmed",
+            (None, Some(_)) => "contested",
+            (None, None) => "asserted",
+        };
+        edge.confirmed_by = confirmed_by.map(|member| self.name(&member));
+        edge.contested_by = contested_by.map(|member| self.name(&member));
+        Ok(())
     }
 
     fn name(&self, member: &MemberId) -> String {

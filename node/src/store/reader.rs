@@ -254,13 +254,20 @@ impl Reader {
         self.positions(Column::Streams, &prefix, &start, limit)
     }
 
-    /// At most `limit` positions of entries that put this component into a product.
+    /// At most `limit` positions of entries after `after` that say of another subject that it
+    /// contains this one, is one of it or was made of it.
     pub fn used_in(
         &self,
         component: &SubjectId,
+        after: Option<Sequence>,
         limit: usize,
     ) -> Result<Vec<Sequence>, StoreError> {
-        let start = column::used_in_key(component, Sequence(0));
+        let first = match after {
+            None => Sequence(0),
+            Some(Sequence(u64::MAX)) => return Ok(Vec::new()),
+            Some(after) => after.next(),
+        };
+        let start = column::used_in_key(component, first);
         self.positions(Column::UsedIn, &component.0, &start, limit)
     }
 

@@ -147,7 +147,7 @@ fn what_was_committed_is_there_after_a_restart() {
         ..position
     };
     assert_eq!(reader.stream(after, 10), Ok(vec![Sequence(2)]));
-    assert_eq!(reader.used_in(&SUBJECT, 1), Ok(vec![Sequence(0)]));
+    assert_eq!(reader.used_in(&SUBJECT, None, 1), Ok(vec![Sequence(0)]));
 
     let path = prove_inclusion(&reader, 2, last.tip.frontier.size()).unwrap();
     let leaf = leaf_hash(&reader.entry(Sequence(2)).unwrap().unwrap());
