@@ -39,6 +39,8 @@ pub struct Consortium {
     seeds: Vec<u8>,
     chain: Chain,
     genesis: GenesisBlock,
+    /// Signs the envelopes.
+    attestor: SigningKey,
 }
 
 struct Key(SigningKey);
@@ -113,6 +115,7 @@ impl Consortium {
             seeds,
             chain,
             genesis: founding.genesis_block().expect("a genesis block"),
+            attestor: key(ATTESTOR),
         }
     }
 
@@ -198,7 +201,7 @@ impl Consortium {
         Envelope::decode(bytes, &self.chain.chain_id).is_ok_and(|envelope| {
             let signature = ed25519_dalek::Signature::from_bytes(&envelope.signature.0);
             let digest = envelope.header().signing_digest();
-            let key = key(ATTESTOR).verifying_key();
+            let key = self.attestor.verifying_key();
             key.verify_strict(&digest, &signature).is_ok()
         })
     }
@@ -250,7 +253,7 @@ impl Consortium {
             statements: vec![statement],
             signature: Signature([0; 64]),
         };
-        envelope.sign(&key(ATTESTOR));
+        envelope.sign(&self.attestor);
         let bytes = codec::encode(&envelope);
         (Envelope::id_of(&bytes), bytes)
     }

@@ -13,6 +13,8 @@
 //! ```
 //!
 //! A disk that lies says that it synced; after the crash everything since the lie began is gone.
+//! As in production the number of the last synced write is marked in a second place, which no lie
+//! takes back: [`Disk::open`] refuses a disk that ends before its mark.
 
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +59,8 @@ pub enum Trouble {
     Power(Boundary),
     /// The power went, and nothing was really written since the disk began to lie.
     Lied,
+    /// It ends before its mark: what was synced is gone.
+    Short,
     /// There was no room.
     Full,
     /// Something could not be read.
@@ -68,12 +72,16 @@ pub enum Trouble {
 pub struct Image {
     store: MemoryStore,
     finals: BTreeMap<Height, FinalCheckpoint>,
+    writes: u64,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     store: MemoryStore,
     finals: BTreeMap<Height, FinalCheckpoint>,
+    /// Synced writes that are on it, and how many were made.
+    writes: u64,
+    mark: u64,
     unsynced: Vec<Height>,
     power_cut: Option<PowerCut>,
     full: bool,
@@ -98,12 +106,6 @@ impl Disk {
     pub fn lie(&self, writes: u32) {
         let image = self.copy();
         self.0.borrow_mut().lie = Some((image, writes));
-    }
-
-    /// Whether it only says that it syncs.
-    #[must_use]
-    pub fn lies(&self) -> bool {
-        self.0.borrow().lie.is_some()
     }
 
     /// Whether what it holds will not be there after the next crash or read.
@@ -158,15 +160,18 @@ impl Disk {
         Image {
             store: inner.store.clone(),
             finals: inner.finals.clone(),
+            writes: inner.writes,
         }
     }
 
-    /// Replaces everything on it.
+    /// Replaces everything on it, its mark included.
     pub fn restore(&self, image: Image) {
         let mut inner = self.0.borrow_mut();
         *inner = Inner {
             store: image.store,
             finals: image.finals,
+            writes: image.writes,
+            mark: image.writes,
             full: inner.full,
             poison: std::mem::take(&mut inner.poison),
             ..Inner::default()
@@ -196,6 +201,7 @@ impl Disk {
         if let Some((image, _)) = inner.lie.take() {
             inner.store = image.store;
             inner.finals = image.finals;
+            inner.writes = image.writes;
             inner.unsynced.clear();
             return 0;
         }
@@ -208,6 +214,23 @@ impl Disk {
             inner.finals.remove(height);
         }
         lost
+    }
+
+    /// What a node does before anything else.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] if what was synced is not all there.
+    pub fn open(&self) -> Result<(), StoreError> {
+        let inner = &mut *self.0.borrow_mut();
+        if inner.writes >= inner.mark {
+            return Ok(());
+        }
+        inner.trouble = Some(Trouble::Short);
+        Err(StoreError::Corrupt(format!(
+            "it ends at write {}, but write {} was synced",
+            inner.writes, inner.mark
+        )))
     }
 
     /// Everything in it but the final checkpoints.
@@ -233,8 +256,7 @@ impl Disk {
                 let at = cut.at;
                 inner.trouble = Some(Trouble::Power(at));
                 if at == Boundary::After {
-                    write(&mut inner.store)?;
-                    inner.unsynced.clear();
+                    inner.write(write)?;
                 }
                 return Err(StoreError::Failed("the power went".into()));
             }
@@ -247,8 +269,7 @@ impl Disk {
             }
             *writes -= 1;
         }
-        inner.unsynced.clear();
-        write(&mut inner.store)
+        inner.write(write)
     }
 
     /// Reads something, unless that has rotted.
@@ -263,6 +284,20 @@ impl Disk {
             return Err(error(format!("{part:?}: checksum mismatch")));
         }
         read(&self.0.borrow().store)
+    }
+}
+
+impl Inner {
+    /// A write that is synced, and marked as such.
+    fn write(
+        &mut self,
+        write: impl FnOnce(&mut MemoryStore) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.unsynced.clear();
+        write(&mut self.store)?;
+        self.writes += 1;
+        self.mark = self.writes;
+        Ok(())
     }
 }
 

@@ -28,8 +28,8 @@ use rounds::Rounds;
 #[error("{0}")]
 pub struct Violation(pub String);
 
-/// Most rounds that a height may take once nothing fails any more: where a lock is hidden, the
-/// core relieves it at round 10.
+/// Most rounds that a height may take, and an envelope wait, once nothing fails any more: where a
+/// lock is hidden, the core relieves it at round 10.
 pub const ROUNDS_MAX: u32 = 12;
 
 /// A log after a block.
@@ -350,9 +350,18 @@ impl Oracle {
     }
 
     /// Rounds from each envelope's acceptance to its decision since the faults healed.
-    #[must_use]
-    pub fn rounds_of_envelopes(&self) -> Vec<u32> {
-        self.rounds.of_envelopes()
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if one waited for more than [`ROUNDS_MAX`].
+    pub fn rounds_of_envelopes(&self) -> Result<Vec<u32>, Violation> {
+        let rounds = self.rounds.of_envelopes();
+        match rounds.iter().max_by_key(|(_, rounds)| *rounds) {
+            Some((id, most)) if *most > ROUNDS_MAX => violated(format!(
+                "envelope {id} waited for {most} rounds after the faults had healed"
+            )),
+            _ => Ok(rounds.into_iter().map(|(_, rounds)| rounds).collect()),
+        }
     }
 }
 

@@ -84,6 +84,18 @@ pub struct Failure {
     pub standing: String,
 }
 
+impl Failure {
+    /// What does not hold of a run that went well.
+    pub(super) fn at_end(plan: Plan, report: &Report, violation: Violation) -> Self {
+        Self {
+            plan,
+            now_us: report.now_us,
+            violation,
+            standing: report.to_string(),
+        }
+    }
+}
+
 impl Plan {
     /// Enough heights for every fault to strike, on this seed.
     #[must_use]
@@ -185,7 +197,7 @@ fn live(world: &mut World, plan: Plan, every: (u64, u64)) -> Result<Report, Viol
         crashes: world.crashes(),
         tally: world.tally().clone(),
         rounds_of_heights: world.oracle().rounds_of_heights()?,
-        rounds_of_envelopes: world.oracle().rounds_of_envelopes(),
+        rounds_of_envelopes: world.oracle().rounds_of_envelopes()?,
     })
 }
 

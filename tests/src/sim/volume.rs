@@ -7,13 +7,19 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::faults::{Tally, Without};
+use super::oracle::Violation;
 use super::run::{Failure, Plan, Report, run_without};
+
+/// Seeds of which a run is made twice, to see that the seed decides all that happens.
+const REPEATED_MAX: u64 = 100;
 
 /// What many runs showed.
 #[derive(Debug, Default)]
 pub struct Volume {
     /// Runs that went well.
     pub runs: u64,
+    /// Runs made a second time, in which the same happened to the last event.
+    pub repeated: u64,
     /// Virtual time, in microseconds.
     pub simulated_us: u64,
     /// Real time.
@@ -44,7 +50,7 @@ pub struct Histogram(Vec<u64>);
 
 impl Volume {
     /// Runs each of these seeds with each of these numbers of validators, on as many threads as
-    /// there are cores.
+    /// there are cores; and once more each of the first hundred, with the numbers in turn.
     ///
     /// # Panics
     ///
@@ -62,9 +68,13 @@ impl Volume {
                 if seed >= seeds.end {
                     return volume;
                 }
-                let size = usize::try_from(number % sizes).unwrap_or(0);
+                let (nth, size) = (number / sizes, number % sizes);
+                let is_repeated = nth < REPEATED_MAX && nth % sizes == size;
+                let size = usize::try_from(size).unwrap_or(0);
                 let plan = Plan::usual(seed, validators[size]);
-                match run_without(plan, without, None) {
+                let run = || run_without(plan, without, None);
+                match run() {
+                    Ok(report) if is_repeated => volume.add_repeated(plan, &report, run()),
                     Ok(report) => volume.add(plan, &report),
                     Err(failure) => volume.failures.push(failure),
                 }
@@ -97,8 +107,19 @@ impl Volume {
         self.slowest = self.slowest.max(slowest);
     }
 
+    fn add_repeated(&mut self, plan: Plan, report: &Report, again: Result<Report, Failure>) {
+        if again.is_ok_and(|again| again == *report) {
+            self.repeated += 1;
+            self.add(plan, report);
+        } else {
+            let other = Violation("the same seed gave another run the second time".into());
+            self.failures.push(Failure::at_end(plan, report, other));
+        }
+    }
+
     fn merge(&mut self, other: Self) {
         self.runs += other.runs;
+        self.repeated += other.repeated;
         self.simulated_us += other.simulated_us;
         self.heights += other.heights;
         self.events += other.events;
@@ -171,8 +192,8 @@ impl std::fmt::Display for Volume {
         )?;
         writeln!(
             f,
-            "{} heights, {} events, replicas stopped {} times",
-            self.heights, self.events, self.crashes
+            "{} heights, {} events, replicas stopped {} times; {} runs made twice, the same each time",
+            self.heights, self.events, self.crashes, self.repeated
         )?;
         writeln!(f, "faults that struck:\n{}", self.tally)?;
         writeln!(f, "after the faults had healed, rounds")?;

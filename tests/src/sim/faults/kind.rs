@@ -41,7 +41,7 @@ pub enum Kind {
     CrashAll,
     /// A member is crashed again and again as soon as it is up.
     RestartStorm,
-    /// The disk lied: its last synced writes are gone after a crash.
+    /// The disk lied: its last synced writes are gone after a crash, and the start notices.
     LostSync,
     /// A block cannot be read any more.
     RotInBlock,

@@ -1,10 +1,16 @@
 //! The log once more, naively: RFC 6962's tree, from the entries themselves.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
-/// The leaf hashes of all entries so far, and the tree over them at each size that mattered.
+/// The leaf hashes of all entries so far, and the root over them at each size that mattered.
 #[derive(Debug, Default)]
-pub(super) struct NaiveLog(Vec<[u8; 32]>);
+pub(super) struct NaiveLog {
+    leaves: Vec<[u8; 32]>,
+    /// No leaf ever changes, so none of these does.
+    roots: BTreeMap<usize, [u8; 32]>,
+}
 
 impl NaiveLog {
     /// Whether the entry at this position is this one; the next entry is taken in.
@@ -14,10 +20,10 @@ impl NaiveLog {
             .chain_update(entry)
             .finalize()
             .into();
-        match self.0.get(position) {
+        match self.leaves.get(position) {
             Some(known) => *known == leaf,
-            None if position == self.0.len() => {
-                self.0.push(leaf);
+            None if position == self.leaves.len() => {
+                self.leaves.push(leaf);
                 true
             }
             None => false,
@@ -25,8 +31,9 @@ impl NaiveLog {
     }
 
     /// The root over the first `size` entries, if there are so many.
-    pub(super) fn root(&self, size: usize) -> Option<[u8; 32]> {
-        self.0.get(..size).map(root)
+    pub(super) fn root(&mut self, size: usize) -> Option<[u8; 32]> {
+        let leaves = self.leaves.get(..size)?;
+        Some(*self.roots.entry(size).or_insert_with(|| root(leaves)))
     }
 }
 
@@ -72,7 +79,7 @@ mod tests {
         for (position, leaf) in leaves.iter().enumerate() {
             assert!(log.is_or_becomes(position, leaf));
         }
-        let hex = |size| {
+        let mut hex = |size| {
             let bytes = log.root(size).into_iter().flatten();
             bytes.map(|byte| format!("{byte:02x}")).collect::<String>()
         };

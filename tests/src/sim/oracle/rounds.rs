@@ -68,7 +68,7 @@ impl Rounds {
 
     /// Rounds from each envelope's acceptance to the decision that orders it, both included, for
     /// those accepted since the faults healed.
-    pub(super) fn of_envelopes(&self) -> Vec<u32> {
+    pub(super) fn of_envelopes(&self) -> Vec<(EnvelopeId, u32)> {
         let mut rounds = Vec::new();
         for (id, (from, round)) in &self.accepted {
             let Some(ordered) = self.ordered.get(id).filter(|ordered| *ordered >= from) else {
@@ -76,7 +76,7 @@ impl Rounds {
             };
             let heights = self.decided.range(*from..=*ordered);
             let all: u32 = heights.map(|(_, decided)| decided + 1).sum();
-            rounds.push(all.saturating_sub(*round).max(1));
+            rounds.push((*id, all.saturating_sub(*round).max(1)));
         }
         rounds
     }

@@ -61,7 +61,9 @@ impl World {
             .map(|inner| Box::new(MoodySigner { inner, mood }) as Box<_>);
         self.trace
             .tell(self.schedule.now_us(), || format!("{n} starts"));
-        match Replica::new(config, member.disk.clone(), now) {
+        let disk = member.disk.clone();
+        let opened = disk.open().map_err(Fatal::from);
+        match opened.and_then(|()| Replica::new(config, disk, now)) {
             Ok((replica, effects)) => {
                 // From here on it knows by itself, whatever happens to it.
                 member.untold = false;
@@ -107,6 +109,7 @@ impl World {
             Some(Trouble::Power(Boundary::After)) => (Kind::CrashAfterWrite, by_store),
             // Counted when it is found out.
             Some(Trouble::Lied) => (Kind::Crash, by_store),
+            Some(Trouble::Short) => (Kind::LostSync, by_store && text.contains("was synced")),
             Some(Trouble::Full) => {
                 let full = matches!(fatal, Fatal::Store(StoreError::Full(_)));
                 (Kind::FullDisk, full)
@@ -128,8 +131,8 @@ impl World {
         if !says_so {
             return Err(Violation(format!("member {n} stopped: {fatal}")));
         }
-        if matches!(member.disk.trouble(), Some(Trouble::Rot(_))) {
-            // A new, empty one.
+        if let Some(Trouble::Rot(_) | Trouble::Short) = member.disk.trouble() {
+            // A new, empty one; its operator says so.
             member.disk.restore(Image::default());
             self.set_back(n);
         }
@@ -147,10 +150,6 @@ impl World {
         self.trace.tell(self.schedule.now_us(), || {
             format!("{n} is down: {}", kind.name())
         });
-        if self.members[n].disk.lies() {
-            self.tally.count(Kind::LostSync);
-            self.set_back(n);
-        }
         for other in (0..self.members.len()).filter(|other| *other != n) {
             self.break_link(n, other);
         }
