@@ -28,8 +28,8 @@ use super::trace::{self, Sink, Trace};
 use member::Member;
 use strikes::poison;
 
-/// How long restarts and new links take once nothing fails any more.
-const SETTLE_US: u64 = 100_000;
+/// How long restarts, be it twice, and new links take once nothing fails any more.
+const SETTLE_US: u64 = 250_000;
 
 /// What happens in the world.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub struct World {
     schedule: Schedule<Event>,
     dice: Dice,
     faults: Faults,
+    /// Since it healed, nothing of the script strikes any more.
+    is_calm: bool,
     client: Client,
     next_envelope: u64,
     submit_every_us: Option<(u64, u64)>,
@@ -130,6 +132,7 @@ impl World {
             schedule: Schedule::default(),
             dice,
             faults,
+            is_calm: false,
             client: Client::default(),
             next_envelope: 0,
             submit_every_us: None,
@@ -177,6 +180,7 @@ impl World {
         self.trace
             .tell(self.schedule.now_us(), || "everything heals".into());
         self.faults = Faults::none();
+        self.is_calm = true;
         self.end_partition();
         let now_us = self.schedule.now_us();
         // What was slowed down before still is under way.
@@ -246,6 +250,7 @@ impl World {
             }
             Event::Reconnect(a, b, epoch) => self.reconnect(a, b, epoch)?,
             Event::Submit(number) => self.submit(number)?,
+            Event::Strike(_) | Event::StormStrikes(_) if self.is_calm => {}
             Event::Strike(planned) => self.strike(&planned)?,
             Event::StormStrikes(n) => self.crash(n, Kind::Crash, false),
             Event::Restart(n) => {

@@ -101,7 +101,7 @@ const LOST: u64 = 100;
 
 /// Draws the script of a run: each kind of fault is in it or not, so that each is also met alone.
 pub(super) fn draw(dice: &mut Dice, validators: usize) -> Vec<Planned> {
-    let horizon_us = dice.between((4_000_000, 20_000_000));
+    let horizon_us = dice.between((2_000_000, 12_000_000));
     let mut drawing = Drawing {
         dice,
         validators,

@@ -112,7 +112,10 @@ impl World {
                 Effect::CancelTimer(id) => {
                     self.members[n].timers.remove(&id);
                 }
-                Effect::Answer(_, Ok(Admission::Pending(id))) => {
+                Effect::Answer(token, Ok(Admission::Pending(id))) => {
+                    self.trace.tell(self.schedule.now_us(), || {
+                        format!("{n} keeps envelope {id} (Submit({}))", token.0)
+                    });
                     self.client.accepted(id);
                     self.oracle.sees_accepted(id);
                 }
