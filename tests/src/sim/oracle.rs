@@ -353,11 +353,11 @@ impl Oracle {
     ///
     /// # Errors
     ///
-    /// [`Violation`] if one waited for more than [`ROUNDS_MAX`].
-    pub fn rounds_of_envelopes(&self) -> Result<Vec<u32>, Violation> {
+    /// [`Violation`] if one waited for more than `rounds_max`.
+    pub fn rounds_of_envelopes(&self, rounds_max: u32) -> Result<Vec<u32>, Violation> {
         let rounds = self.rounds.of_envelopes();
         match rounds.iter().max_by_key(|(_, rounds)| *rounds) {
-            Some((id, most)) if *most > ROUNDS_MAX => violated(format!(
+            Some((id, most)) if *most > rounds_max => violated(format!(
                 "envelope {id} waited for {most} rounds after the faults had healed"
             )),
             _ => Ok(rounds.into_iter().map(|(_, rounds)| rounds).collect()),

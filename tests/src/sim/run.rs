@@ -197,7 +197,7 @@ fn live(world: &mut World, plan: Plan, every: (u64, u64)) -> Result<Report, Viol
         crashes: world.crashes(),
         tally: world.tally().clone(),
         rounds_of_heights: world.oracle().rounds_of_heights()?,
-        rounds_of_envelopes: world.oracle().rounds_of_envelopes()?,
+        rounds_of_envelopes: world.rounds_of_envelopes()?,
     })
 }
 

@@ -4,7 +4,7 @@ use jangbu_ledger::id::Height;
 use jangbu_replica::store::Store;
 
 use super::super::faults::Tally;
-use super::super::oracle::{Oracle, Violation};
+use super::super::oracle::{Oracle, ROUNDS_MAX, Violation};
 use super::World;
 use super::member::Member;
 
@@ -81,6 +81,20 @@ impl World {
     /// Whether some member lies, and may leave with a correct one what no block takes.
     fn is_among_liars(&self) -> bool {
         self.members.iter().any(|member| member.is_byzantine)
+    }
+
+    /// Rounds from each envelope's acceptance to its decision since the faults healed.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] if one waited for more than [`ROUNDS_MAX`]; among liars, who may take their
+    /// turns for nothing, none is too many.
+    pub fn rounds_of_envelopes(&self) -> Result<Vec<u32>, Violation> {
+        let most = match self.is_among_liars() {
+            true => u32::MAX,
+            false => ROUNDS_MAX,
+        };
+        self.oracle.rounds_of_envelopes(most)
     }
 
     /// Where everyone stands, for a failure's report.
