@@ -6,7 +6,7 @@ use jangbu_consensus::Vote;
 use jangbu_ledger::codec;
 use jangbu_replica::message::Message;
 use jangbu_replica::replica::Input;
-use jangbu_tests::sim::{Calm, Disk, peer};
+use jangbu_tests::sim::{Calm, Disk, Image, peer};
 
 /// Four validators and so many blocks.
 fn at_height(blocks: u64) -> Calm {
@@ -140,4 +140,19 @@ fn a_validator_that_only_crashed_goes_on_voting() {
         assert!(!contradicts_itself(&member.votes));
         assert_eq!(member.committed.len(), 12);
     }
+}
+
+#[test]
+fn a_disk_that_lost_what_it_said_it_synced_is_refused_until_it_is_replaced() {
+    let mut calm = at_height(3);
+    calm.members[3].disk.lie(u32::MAX);
+    grow(&mut calm, 0, 10, 2);
+    calm.stop(3);
+    let disk = calm.members[3].disk.clone();
+    assert!(disk.open().is_ok());
+    disk.revive();
+    let refusal = disk.open().unwrap_err().to_string();
+    assert!(refusal.contains("was synced"), "{refusal}");
+    disk.restore(Image::default());
+    assert!(disk.open().is_ok());
 }

@@ -5,10 +5,15 @@
 //! the first. A failing seed prints the command that runs it alone, with a trace, and the smallest
 //! schedule of faults found to fail.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 
-use jangbu_tests::sim::{Failure, Plan, Volume, Without, run, run_without, shrink};
+use jangbu_ledger::id::Height;
+use jangbu_tests::sim::{
+    Dice, Failure, Faults, Plan, ROUNDS_MAX, Volume, Without, World, run, run_without, shrink,
+};
 
 /// Failing seeds that are looked into.
 const LOOKED_INTO_MAX: usize = 3;
@@ -128,6 +133,34 @@ fn every_promise_holds_on_every_seed_and_every_fault_strikes_and_each_seed_gives
         assert!(volume.rounds_of_heights.quantile(990) <= ROUNDS_P99);
         assert!(volume.rounds_of_envelopes.quantile(990) <= ROUNDS_P99);
     }
+}
+
+#[test]
+fn a_run_that_goes_otherwise_the_second_time_is_a_failure() {
+    let [plan, other] = [2_000, 2_001].map(|seed| Plan {
+        heights: 4,
+        ..Plan::usual(seed, 4)
+    });
+    let report = run(plan).unwrap();
+    let mut volume = Volume::default();
+    volume.add_repeated(plan, &report, run(plan));
+    assert_eq!((volume.repeated, volume.failures.len()), (1, 0));
+    volume.add_repeated(plan, &report, run(other));
+    assert_eq!((volume.repeated, volume.failures.len()), (1, 1));
+}
+
+#[test]
+fn an_envelope_that_waits_for_too_many_rounds_is_a_violation() {
+    let mut world = World::new(4, Dice::new(1), Faults::none()).unwrap();
+    world.heal();
+    world.submit_every(Some((20_000, 40_000)));
+    while world.lowest() < Height(6) {
+        assert!(world.happen().unwrap());
+    }
+    let rounds = world.oracle().rounds_of_envelopes(ROUNDS_MAX).unwrap();
+    let most = *rounds.iter().max().unwrap();
+    assert!(world.oracle().rounds_of_envelopes(most).is_ok());
+    assert!(world.oracle().rounds_of_envelopes(most - 1).is_err());
 }
 
 #[test]

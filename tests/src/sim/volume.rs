@@ -107,7 +107,8 @@ impl Volume {
         self.slowest = self.slowest.max(slowest);
     }
 
-    fn add_repeated(&mut self, plan: Plan, report: &Report, again: Result<Report, Failure>) {
+    /// Adds a run that was made twice; a failure, if not the same happened both times.
+    pub fn add_repeated(&mut self, plan: Plan, report: &Report, again: Result<Report, Failure>) {
         if again.is_ok_and(|again| again == *report) {
             self.repeated += 1;
             self.add(plan, report);

@@ -172,13 +172,15 @@ impl World {
     }
 
     /// Whether one more member may forget what it signed, or be out of order in another way that
-    /// takes it from the quorum: never more than the ledger promises to bear.
+    /// takes it from the quorum, as one that has not joined yet: never more than the ledger
+    /// promises to bear.
     pub(super) fn bears_another(&self) -> bool {
         let bears = (self.members.len() - 1) / 3;
         let now_us = self.schedule.now_us();
         let out_of_order = self.members.iter().filter(|member| {
             member.is_byzantine
                 || member.distrusted
+                || member.joins_at.is_some()
                 || member.disk.will_forget()
                 || !member.clock.is_sound(now_us, 0)
         });
