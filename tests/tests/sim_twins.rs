@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jangbu_ledger::signature::Memory;
 use jangbu_tests::sim::twins::{ROUNDS, Scenario, canonical_count, sample};
 
 /// Scripts played; `JANGBU_TWINS=100000` plays more.
@@ -20,6 +21,8 @@ fn correct_replicas_agree_whatever_two_copies_of_the_fourth_hear() {
     let healed = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let work = || {
+        // Scripts differ in who hears whom, hardly in what is said.
+        let _memory = Memory::begin();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(script) = scripts.get(number) else {
