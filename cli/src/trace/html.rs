@@ -10,6 +10,7 @@ const STYLE: &str = "\
 body{font:14px/1.5 system-ui,'Segoe UI','Noto Sans','Noto Sans CJK KR',sans-serif;color:#1c2733;\
 background:#f7f9fb;margin:2rem auto;max-width:78rem;padding:0 1rem}\
 figure{margin:0 0 1.5rem;overflow-x:auto;background:#f7f9fb;border:1px solid #dde4ea;border-radius:8px}\
+svg{display:block;max-width:100%;height:auto}\
 table{border-collapse:collapse;width:100%;background:#fff;border:1px solid #dde4ea}\
 caption{text-align:left;font-weight:600;padding:.4rem 0}\
 th,td{text-align:left;padding:.45rem .7rem;border-bottom:1px solid #e8edf2;vertical-align:top}\

@@ -11,14 +11,14 @@ use super::layout::{Place, places};
 use crate::client::TraceEdge;
 
 /// Sizes in pixels: a card, the room between columns and rows, the edge of the picture.
-const CARD: (usize, usize) = (300, 66);
+const CARD: (usize, usize) = (310, 66);
 const GAP: (usize, usize) = (150, 18);
 const MARGIN: usize = 24;
 /// Room above for what is shown, below for the legend.
 const HEAD: usize = 58;
 const LEGEND: usize = 46;
 /// Most characters of a line in a card.
-const LINE_CHARS_MAX: usize = 42;
+const LINE_CHARS_MAX: usize = 35;
 
 /// How everything looks; the same in a light and a dark surrounding.
 const STYLE: &str = "\
@@ -30,13 +30,13 @@ text{font-family:system-ui,'Segoe UI','Noto Sans','Noto Sans CJK KR',sans-serif;
 .withheld{stroke-dasharray:5 4;fill:#f1f4f7}\
 .bar{stroke:none}\
 .complete{fill:#1a8754}.open{fill:#8796a5}.contested{fill:#c62f3b}.bar.withheld{fill:#c4cfda}\
-.id{font-size:12px;font-weight:600}\
+.name{font-size:12px;font-weight:600}\
 .who{font-size:12px;fill:#3d4d5c}\
 .warn{fill:#c62f3b;font-weight:600}\
 .link{fill:none;stroke:#4a7ab5;stroke-width:1.8}\
 .asserted{stroke-dasharray:6 5}\
 .denied{stroke:#c62f3b;stroke-dasharray:6 5}\
-.amount{font-size:11px;fill:#3d4d5c;text-anchor:middle}";
+.amount{font-size:11px;fill:#3d4d5c;text-anchor:middle;paint-order:stroke;stroke:#f7f9fb;stroke-width:5px}";
 
 pub(super) fn draw(traced: &Traced) -> String {
     let graph = traced.graph();
@@ -112,7 +112,7 @@ fn card(text: &mut String, graph: &Graph<'_>, thing: &Identifier, place: Place) 
         "<g><title>{}</title>\
          <rect class=\"{outline}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\
          <rect class=\"bar {}\" x=\"{x}\" y=\"{}\" width=\"5\" height=\"{}\" rx=\"2\"/>\
-         <text class=\"id\" x=\"{left}\" y=\"{}\">{}</text>\
+         <text class=\"name\" x=\"{left}\" y=\"{}\">{}</text>\
          <text class=\"who\" x=\"{left}\" y=\"{}\">{}</text>\
          <text class=\"{class}\" x=\"{left}\" y=\"{}\">{}{separator}{}</text></g>",
         escaped(thing.as_str()),
@@ -198,7 +198,8 @@ fn shortened(text: &str) -> String {
     if chars.len() <= LINE_CHARS_MAX {
         return text.to_owned();
     }
-    let (head, tail) = (LINE_CHARS_MAX / 2, LINE_CHARS_MAX / 2 - 1);
+    let head = LINE_CHARS_MAX / 2;
+    let tail = LINE_CHARS_MAX - 1 - head;
     let start: String = chars.iter().take(head).collect();
     let end: String = chars.iter().skip(chars.len() - tail).collect();
     format!("{start}…{end}")
@@ -254,7 +255,7 @@ mod tests {
         let long = format!("https://id.gs1.org/01/{}/21/LAST", "9".repeat(60));
         let short = shortened(&long);
         assert_eq!(short.chars().count(), LINE_CHARS_MAX);
-        assert!(short.starts_with("https://id.gs1.org/") && short.ends_with("/21/LAST"));
+        assert!(short.starts_with("https://id.gs1.") && short.ends_with("/21/LAST"));
         assert_eq!(shortened("short"), "short");
     }
 }
