@@ -4,7 +4,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/jangbu/target
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help setup build demo test mutants sim chaos lint deny
+.PHONY: help setup build demo test mutants sim chaos corpus fuzz lint deny
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,13 @@ chaos: build ## real processes, disturbed at random: make chaos MINUTES=120 NODE
 
 mutants: setup ## faults on purpose, one at a time: who notices each
 	cargo test --release --locked --workspace --features jangbu-tests/mutants --test sim_mutants -- --nocapture
+
+corpus: setup ## writes the inputs that fuzzing begins with, from vectors and the small ledger
+	JANGBU_WRITE_CORPUS=1 cargo test --release --locked --workspace --test fuzz -- is_written
+
+# SECONDS for each target, TARGET for one of them, SANITIZER=address to watch the libraries' memory.
+fuzz: setup ## libFuzzer over each decoder: make fuzz SECONDS=60 TARGET=bundle
+	@scripts/fuzz "$(or $(SECONDS),60)" "$(TARGET)"
 
 lint: setup ## format, lints, documentation, spelling
 	cargo fmt --all --check

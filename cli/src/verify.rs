@@ -163,7 +163,7 @@ fn opening(path: &Path) -> Result<Opening, CliError> {
             .hint("give a file from the documents/ directory of the vault that made the statement")
     };
     let value = json::parse(&bytes).map_err(|error| not_one(&error))?;
-    serde_json::from_value(value).map_err(|error| not_one(&error))
+    serde_json::from_value(value).map_err(|error| not_one(&json::brief(&error)))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

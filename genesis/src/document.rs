@@ -12,6 +12,7 @@ use bincode::{Decode, Encode};
 use jangbu_ledger::hash::Domain;
 use jangbu_ledger::id::{ChainId, TimeMs};
 use jangbu_ledger::identifier::Prefix;
+use jangbu_ledger::json;
 use jangbu_ledger::signature::Signature;
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +108,9 @@ impl Content {
         if members > MEMBERS_MAX {
             let reason = format!("{members} members; at most {MEMBERS_MAX} can found a ledger");
             return Err(field("content.members", reason));
+        }
+        for member in &self.members {
+            member.check_name()?;
         }
         self.check_order()?;
         let validators = self
@@ -259,7 +263,7 @@ impl Genesis {
         if signers().eq(members()) {
             return Ok(());
         }
-        let names = |names: Vec<&str>| names.join(", ");
+        let names = |names: Vec<&str>| json::brief(&names.join(", "));
         let missing: Vec<&str> = members()
             .filter(|name| signers().all(|signer| signer != *name))
             .collect();

@@ -58,9 +58,9 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Genesis
     serde_path_to_error::deserialize(value).map_err(|error| GenesisError::Shape {
         path: match error.path().to_string() {
             path if path == "." => "the document".to_owned(),
-            path => path,
+            path => json::brief(&path),
         },
-        reason: error.into_inner().to_string(),
+        reason: json::brief(&error.into_inner()),
     })
 }
 

@@ -8,6 +8,7 @@
 //! next, and named with its field.
 
 use jangbu_ledger::id::ChainId;
+use jangbu_ledger::json;
 use serde::{Deserialize, Serialize};
 
 use crate::ceremony::{self, Template};
@@ -201,7 +202,7 @@ impl ApprovalFile {
         } else {
             Err(GenesisError::Signature(format!(
                 "{} approved another content, with the chain id {}; ask it to approve this one, {}",
-                self.approval.member,
+                json::brief(&self.approval.member),
                 self.chain_id,
                 content.chain_id()
             )))

@@ -7,6 +7,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use jangbu_ledger::hash::parse_hex;
+use jangbu_ledger::json;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -259,7 +260,7 @@ impl KeyFile {
         }
         let file: Self = serde_json::from_slice(bytes).map_err(|error| match error.is_eof() {
             true => KeyFileError::Truncated,
-            false => KeyFileError::Malformed(error.to_string()),
+            false => KeyFileError::Malformed(json::brief(&error)),
         })?;
         if file.format != FORMAT {
             return Err(KeyFileError::Format(file.format.chars().take(40).collect()));

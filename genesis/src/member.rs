@@ -168,9 +168,14 @@ impl Member {
         format!("content.members[{}].{name}", self.name)
     }
 
+    /// Checks its name, by which all other faults are told.
+    pub(crate) fn check_name(&self) -> Result<(), GenesisError> {
+        check_name("content.members[].name", &self.name, 2, 32)
+    }
+
     /// Checks each field by itself.
     pub(crate) fn check(&self) -> Result<(), GenesisError> {
-        check_name("content.members[].name", &self.name, 2, 32)?;
+        self.check_name()?;
         let shown = &self.display_name;
         if !(1..=DISPLAY_NAME_BYTES_MAX).contains(&shown.len())
             || shown.chars().any(char::is_control)

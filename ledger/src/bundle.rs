@@ -248,7 +248,7 @@ impl Bundle {
             return Err(BundleFormatError::Format(format.chars().take(80).collect()));
         }
         let bundle: Self = serde_json::from_value(value)
-            .map_err(|error| BundleFormatError::Shape(error.to_string()))?;
+            .map_err(|error| BundleFormatError::Shape(json::brief(&error)))?;
         Ok(bundle)
     }
 

@@ -7,10 +7,15 @@
 //!
 //! Source: `docs/format.md`, section 1.
 
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode, config};
 
-/// What [`decode`] lets a length prefix claim before it refuses, whatever the caller's limit.
+/// What [`decode`] lets length prefixes claim before it refuses, whatever the caller's limit.
 const CLAIM_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What they may claim for each byte of input: memory is set aside before the items are read, so
+/// a claim must be one that the input could keep. The most that it can is a list of empty lists,
+/// 24 bytes in memory for one.
+const CLAIM_PER_BYTE: usize = 32;
 
 /// Why bytes are not the canonical encoding of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,15 +69,30 @@ pub fn decode<T: Decode<()> + Encode>(bytes: &[u8], max: usize) -> Result<T, Cod
         });
     }
     let (value, read): (T, usize) =
-        bincode::decode_from_slice(bytes, config::standard().with_limit::<CLAIM_BYTES_MAX>())
-            .map_err(|error| CodecError::Malformed {
-                what,
-                reason: error.to_string(),
-            })?;
+        decode_credibly(bytes).map_err(|error| CodecError::Malformed {
+            what,
+            reason: error.to_string(),
+        })?;
     if read != bytes.len() || encode(&value) != bytes {
         return Err(CodecError::NotCanonical { what });
     }
     Ok(value)
+}
+
+/// Decodes with a limit on claims that is proportionate to the input. The library takes limits as
+/// types only, hence a few to choose from, each at most eight times the one before.
+fn decode_credibly<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    let claims = bytes.len().saturating_mul(CLAIM_PER_BYTE);
+    macro_rules! within_the_least_of {
+        ($($limit:literal),+) => {
+            $(if claims <= $limit {
+                let config = config::standard().with_limit::<$limit>();
+                return bincode::decode_from_slice(bytes, config);
+            })+
+        };
+    }
+    within_the_least_of!(0x1000, 0x8000, 0x4_0000, 0x20_0000, 0x80_0000);
+    bincode::decode_from_slice(bytes, config::standard().with_limit::<CLAIM_BYTES_MAX>())
 }
 
 /// `Envelope` for `jangbu_ledger::envelope::Envelope`.
@@ -122,6 +142,17 @@ mod tests {
             decode::<Vec<u8>>(&bytes, 64),
             Err(CodecError::Malformed { .. })
         ));
+    }
+
+    #[test]
+    fn a_list_of_the_smallest_items_decodes_at_every_size() {
+        for count in [0usize, 1, 41, 333, 2_700, 22_000, 88_000, 350_000] {
+            let lists = vec![Vec::<u8>::new(); count];
+            let bytes = encode(&lists);
+            assert_eq!(decode(&bytes, bytes.len()), Ok(lists), "{count}");
+            let names = vec![String::new(); count];
+            assert_eq!(decode(&encode(&names), bytes.len()), Ok(names), "{count}");
+        }
     }
 
     #[test]

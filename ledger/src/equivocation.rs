@@ -262,7 +262,7 @@ impl Evidence {
             return Err(EvidenceError::Format(other.chars().take(80).collect()));
         }
         serde_path_to_error::deserialize(value)
-            .map_err(|error| EvidenceError::Json(error.to_string()))
+            .map_err(|error| EvidenceError::Json(json::brief(&error)))
     }
 
     /// Writes a file.

@@ -94,10 +94,7 @@ impl Identifier {
                 "it holds blanks or control characters",
             ));
         }
-        let canonical = if let Some(link) = text
-            .strip_prefix("https://id.gs1.org/")
-            .or_else(|| text.strip_prefix("http://id.gs1.org/"))
-        {
+        let canonical = if let Some(link) = gs1_link(text) {
             gs1::digital_link(link)?
         } else if let Some(urn) = text.strip_prefix("urn:epc:") {
             gs1::epc_urn(urn)?
@@ -226,6 +223,15 @@ impl<'de> Deserialize<'de> for Identifier {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
+}
+
+/// What follows GS1's own host, in whatever case that is written.
+fn gs1_link(text: &str) -> Option<&str> {
+    let (host, link) = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?
+        .split_once('/')?;
+    host.eq_ignore_ascii_case("id.gs1.org").then_some(link)
 }
 
 /// A Digital Link under another host than GS1's, or below a path of that host's own: the same
@@ -380,6 +386,10 @@ mod tests {
                 "7EEEAC86-7b69-444d-81e6-655d0f1513bd",
                 "urn:uuid:7eeeac86-7b69-444d-81e6-655d0f1513bd",
             ),
+            (
+                "http://ID.gs1.org/01/09521234002000",
+                "https://id.gs1.org/01/09521234002000",
+            ),
             ("BPNL00000003CML1", "bpn:BPNL00000003CML1"),
             ("https://Example.com/Parts/7", "https://example.com/Parts/7"),
             // GS1 Digital Link URI 1.4 lets any host serve one, below a path of its own.
@@ -424,6 +434,7 @@ mod tests {
             "https://id.gs1.org/99/123",
             "https://example.com/01/09521234002001",
             "https://not a host/01/09521234002000",
+            "https://Id.gs1.org/01/09521234002000/21.STAX1",
             "http://example.com/parts/7",
             "https://example.com/a/../b",
             "https://example.com/a?b",

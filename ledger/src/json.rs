@@ -20,6 +20,11 @@ const INTEGER_BOUND: f64 = 9_007_199_254_740_992.0;
 /// From here on RFC 8785 writes a number with an exponent, which no reader takes for an integer.
 const PLAIN_BOUND: f64 = 1e21;
 
+/// Longest reason that is told, in characters.
+const REASON_CHARS_MAX: usize = 300;
+/// Longest part of a key that is told, in characters.
+const KEY_CHARS_MAX: usize = 80;
+
 /// Why a text is not an I-JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +56,17 @@ pub enum JsonError {
     NotCanonicalizable(String),
 }
 
+/// A reason, cut to a length fit for a message or a log: a parser's repeats what it stumbled over,
+/// which may be all of a document.
+#[must_use]
+pub fn brief(reason: &impl fmt::Display) -> String {
+    let reason = reason.to_string();
+    match reason.char_indices().nth(REASON_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", reason.get(..end).unwrap_or_default()),
+        None => reason,
+    }
+}
+
 /// Parses a document strictly.
 ///
 /// # Errors
@@ -70,12 +86,13 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
         line: error.line(),
         column: error.column(),
         // serde_json appends " at line L column C", which the fields already say.
-        reason: error
-            .to_string()
-            .split(" at line ")
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+        reason: brief(
+            &error
+                .to_string()
+                .split(" at line ")
+                .next()
+                .unwrap_or_default(),
+        ),
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Strict.deserialize(&mut deserializer).map_err(invalid)?;
@@ -90,7 +107,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// [`JsonError::NotCanonicalizable`] if a number is out of range.
 pub fn canonicalize(value: &Value) -> Result<Vec<u8>, JsonError> {
     serde_json_canonicalizer::to_vec(value)
-        .map_err(|error| JsonError::NotCanonicalizable(error.to_string()))
+        .map_err(|error| JsonError::NotCanonicalizable(brief(&error)))
 }
 
 /// A value in which no key stands twice and no integer is too large.
@@ -163,8 +180,9 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(key) = entries.next_key_seed(Key)? {
             if map.contains_key(&key) {
+                let shown: String = key.chars().take(KEY_CHARS_MAX).collect();
                 return Err(de::Error::custom(format!(
-                    "the key {key:?} stands twice in one object; keep one of them"
+                    "the key {shown:?} stands twice in one object; keep one of them"
                 )));
             }
             let value = entries.next_value_seed(Self)?;
@@ -234,6 +252,19 @@ mod tests {
             let again = canonicalize(&parse(&canonical).unwrap()).unwrap();
             assert_eq!(again, canonical, "{text}");
         }
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_the_document() {
+        let long = "é".repeat(100_000);
+        let twice = parse(format!("{{\"{long}\":1,\"{long}\":2}}").as_bytes()).unwrap_err();
+        let text = twice.to_string();
+        assert!(
+            text.len() < 300 && text.ends_with("keep one of them"),
+            "{text}"
+        );
+        assert_eq!(brief(&long).chars().count(), REASON_CHARS_MAX + 1);
+        assert_eq!(brief(&"short"), "short");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!   frame    := length:u32be bytes         length 0 = "still here", never handed up
 //! ```
 //!
-//! A stream runs one way, from the peer that opened it.
+//! A stream runs one way, from the peer that opened it. Public, because it is what a peer's bytes
+//! meet first: whoever fuzzes or rebuilds the protocol reads it with this.
 
 use std::{io, time::Duration};
 
@@ -19,17 +20,13 @@ use super::{Class, Fault};
 /// characters, and little more.
 pub(super) const PREAMBLE_BYTES_MAX: usize = 256;
 
-/// How long the next 64 KiB of a begun frame may take. Generous: it only has
-/// to tell a dead peer from a line of 20 kbit/s.
-pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Memory set aside at a time for a frame that is only announced so far: a
 /// liar about lengths gets no more than it sends.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Why reading from a stream ended.
 #[derive(Debug)]
-pub(super) enum ReadEnd {
+pub enum ReadEnd {
     /// The line broke, or the peer closed it.
     Lost(io::Error),
     /// The peer broke the protocol.
@@ -53,15 +50,16 @@ pub(super) fn header(length: usize) -> Option<[u8; 4]> {
     u32::try_from(length).ok().map(u32::to_be_bytes)
 }
 
-/// Reads the preamble and tells which class of `protocol` it opens.
+/// Reads the preamble, within `stall`, and tells which class of `protocol` it opens.
 ///
 /// # Errors
 ///
 /// [`Fault::UnknownProtocol`] with what the peer said, [`Fault::Stalled`], or
 /// the line's error.
-pub(super) async fn read_preamble(
+pub async fn read_preamble(
     stream: &mut (impl AsyncRead + Unpin),
     protocol: &str,
+    stall: Duration,
 ) -> Result<Class, ReadEnd> {
     let read = async {
         let mut length = [0; 4];
@@ -78,7 +76,7 @@ pub(super) async fn read_preamble(
             .find(|class| name == class.preamble(protocol).as_bytes())
             .ok_or_else(|| unknown(&name))
     };
-    timeout(STALL_TIMEOUT, read)
+    timeout(stall, read)
         .await
         .unwrap_or(Err(ReadEnd::Fault(Fault::Stalled)))
 }
@@ -90,11 +88,11 @@ fn unknown(name: &[u8]) -> ReadEnd {
 
 /// How long to wait for a peer's bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub struct Patience {
     /// For a frame to begin; `None` if none is due.
-    pub(super) begin: Option<Duration>,
+    pub begin: Option<Duration>,
     /// For each further 64 KiB of a begun frame.
-    pub(super) go_on: Duration,
+    pub go_on: Duration,
 }
 
 /// Reads the next frame of `class`; empty means "still here".
@@ -103,7 +101,7 @@ pub(super) struct Patience {
 ///
 /// [`Fault::Oversize`], [`Fault::Stalled`] within a frame, [`Fault::Silent`]
 /// before one, or the line's error.
-pub(super) async fn read_frame(
+pub async fn read_frame(
     stream: &mut (impl AsyncRead + Unpin),
     class: Class,
     patience: Patience,
@@ -209,7 +207,9 @@ mod tests {
     #[tokio::test]
     async fn a_preamble_of_another_chain_opens_nothing() {
         let mut wire = Cursor::new(framed(b"/jangbu/1/ff/agreement"));
-        let end = read_preamble(&mut wire, "/jangbu/1/00").await.unwrap_err();
+        let end = read_preamble(&mut wire, "/jangbu/1/00", PATIENCE.go_on)
+            .await
+            .unwrap_err();
         assert!(matches!(end, ReadEnd::Fault(Fault::UnknownProtocol(name)) if name.contains("ff")));
     }
 }

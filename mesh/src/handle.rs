@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    Class, Fault, Member, MeshConfig, MeshError, MeshEvent, MeshEvents, SendOutcome,
+    Class, Fault, Member, MeshConfig, MeshError, MeshEvent, MeshEvents, MeshLimits, SendOutcome,
     conduct::Conduct,
     endpoint::{Command, Endpoint},
     events::{self, Reporter},
@@ -74,6 +74,7 @@ impl Table {
 pub(super) struct Shared {
     pub(super) us: PeerId,
     pub(super) protocol: String,
+    pub(super) limits: MeshLimits,
     pub(super) members: Membership,
     pub(super) conduct: Arc<Conduct>,
     pub(super) refusals: Refusals,
@@ -137,6 +138,7 @@ impl Mesh {
         let shared = Arc::new(Shared {
             us: identity.public().to_peer_id(),
             protocol,
+            limits,
             members: Membership::default(),
             conduct: Arc::default(),
             refusals: Refusals::default(),

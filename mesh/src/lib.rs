@@ -31,7 +31,7 @@ mod conduct;
 mod dial;
 mod endpoint;
 mod events;
-mod frame;
+pub mod frame;
 mod gate;
 mod handle;
 mod handshake;
@@ -163,17 +163,27 @@ pub struct MeshLimits {
     /// Bytes of frames waiting to be taken, for agreement and for bulk each;
     /// raised to the largest frame.
     pub event_bytes: usize,
+    /// How long the opening of a stream, or the next 64 KiB of a begun frame,
+    /// may take.
+    pub stall: Duration,
+    /// After how long without a frame on its agreement stream a peer counts as
+    /// gone; a sign of life is due every 5 s.
+    pub silence: Duration,
 }
 
 impl Default for MeshLimits {
     /// 64 handshakes, 16 of one address (members behind one NAT restart
-    /// together); 1,024 events; 64 MiB.
+    /// together); 1,024 events; 64 MiB; 30 s to stall, which only has to tell a
+    /// dead peer from a line of 20 kbit/s; 20 s of silence, four missed signs
+    /// of life.
     fn default() -> Self {
         Self {
             pending_inbound: 64,
             pending_inbound_per_ip: 16,
             events: 1_024,
             event_bytes: 64 * 1024 * 1024,
+            stall: Duration::from_secs(30),
+            silence: Duration::from_secs(20),
         }
     }
 }

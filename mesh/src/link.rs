@@ -43,9 +43,6 @@ use super::{
 /// After how much silence the agreement writer sends a sign of life.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// After how much silence a peer counts as gone: four missed signs of life.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
-
 /// Bytes gathered into one write. Yamux splits into frames of 16 KiB and Noise
 /// into 64 KiB; a few of these amortise the flush.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -327,7 +324,8 @@ async fn read(
     mut start: watch::Receiver<bool>,
     link: Context,
 ) -> Option<End> {
-    let class = match frame::read_preamble(&mut stream, &link.shared.protocol).await {
+    let limits = link.shared.limits;
+    let class = match frame::read_preamble(&mut stream, &link.shared.protocol, limits.stall).await {
         Ok(class) => class,
         Err(end) => return Some(end.into()),
     };
@@ -336,8 +334,8 @@ async fn read(
         return stopping;
     }
     let patience = Patience {
-        begin: (class == Class::Agreement).then_some(SILENCE_MAX),
-        go_on: frame::STALL_TIMEOUT,
+        begin: (class == Class::Agreement).then_some(limits.silence),
+        go_on: limits.stall,
     };
     let now = Instant::now();
     let (mut frames, mut volume) = (Pace::new(now), Pace::new(now));

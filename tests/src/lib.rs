@@ -5,6 +5,7 @@ mod binary;
 pub mod chaos;
 pub mod cluster;
 pub mod devnet;
+pub mod fuzz;
 pub mod peer;
 pub mod power;
 pub mod sim;

@@ -75,12 +75,22 @@ pub struct Node {
 
 /// Starts the node numbered `seed`, by default on a port of the system's choice.
 pub async fn start(seed: u8, listen: Option<Multiaddr>, members: Vec<Member>) -> Node {
+    start_within(seed, listen, members, MeshLimits::default()).await
+}
+
+/// The same with bounds of one's own.
+pub async fn start_within(
+    seed: u8,
+    listen: Option<Multiaddr>,
+    members: Vec<Member>,
+    limits: MeshLimits,
+) -> Node {
     let config = MeshConfig {
         identity: identity(seed),
         listen: listen.unwrap_or_else(|| "/ip4/127.0.0.1/tcp/0".parse().unwrap()),
         members,
         protocol: PROTOCOL.to_owned(),
-        limits: MeshLimits::default(),
+        limits,
     };
     let (mesh, events) = Mesh::start(config).await.unwrap();
     Node {

@@ -9,7 +9,7 @@ use super::{Commitment, Document, DocumentKey, FieldProof, commit_roots, schema_
 use crate::hash::parse_hex;
 use crate::id::Digest;
 use crate::identifier::Identifier;
-use crate::json::JsonError;
+use crate::json::{self, JsonError};
 
 /// Section of a document that nobody divided.
 pub const WHOLE: &str = "document";
@@ -60,9 +60,9 @@ pub enum DisclosureError {
     /// A field is not one of its section's.
     #[error("the field {pointer} is not in the section {section}")]
     Field {
-        /// Its section.
+        /// Its section, as far as a message has room for it.
         section: String,
-        /// Its pointer.
+        /// Its pointer, likewise.
         pointer: String,
     },
     /// The document is another than the one committed to.
@@ -142,8 +142,8 @@ impl Disclosure {
             let section = self.roots.iter().find(|(name, _)| *name == field.section);
             if field.root().is_none() || field.root() != section.map(|(_, root)| *root) {
                 return Err(DisclosureError::Field {
-                    section: field.section.clone(),
-                    pointer: field.pointer.clone(),
+                    section: json::brief(&field.section),
+                    pointer: json::brief(&field.pointer),
                 });
             }
         }

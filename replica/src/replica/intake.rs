@@ -30,6 +30,13 @@ const GATHER_MAX: usize = 256;
 /// So many bytes of envelopes wait no longer.
 const GATHER_BYTES_MAX: usize = 1024 * 1024;
 
+/// Most envelopes in one message. They are sent together up to [`ANSWER_BYTES_MAX`] bytes, and the
+/// smallest has more than 128: chain, member, key, signature and one statement.
+const ENVELOPES_MAX: usize = ANSWER_BYTES_MAX / 128;
+
+/// What was wrong with each member's envelopes: the first fault, and how many there were.
+type Faults = BTreeMap<PeerId, (String, u32)>;
+
 /// Who handed in an envelope.
 #[derive(Debug, Clone, Copy)]
 enum Source {
@@ -76,6 +83,11 @@ impl<S: Store> Replica<S> {
         peer: PeerId,
         envelopes: Vec<Vec<u8>>,
     ) -> Result<(), Fatal> {
+        if envelopes.len() > ENVELOPES_MAX {
+            let many = envelopes.len();
+            self.accuse(peer, format!("{many} envelopes in one message"));
+            return Ok(());
+        }
         for bytes in envelopes {
             self.intake.push(Source::Member(peer), bytes);
         }
@@ -122,13 +134,14 @@ impl<S: Store> Replica<S> {
         }
         let results = pool::verify(&self.chain.chain_id, self.now, &self.store, news)?;
         let mut to_pass_on = Vec::new();
+        let mut faults = Faults::new();
         for (source, result) in sources.into_iter().zip(results) {
             match source {
                 Source::Client(token) => {
                     let answer = self.admit(result, &mut to_pass_on)?;
                     self.effects.push(Effect::Answer(token, answer));
                 }
-                Source::Member(peer) => self.admit_from(peer, result)?,
+                Source::Member(peer) => self.admit_from(peer, result, &mut faults)?,
             }
         }
         self.pass_on(to_pass_on);
@@ -137,9 +150,12 @@ impl<S: Store> Replica<S> {
             for (peer, result) in peers.into_iter().zip(results) {
                 match result {
                     Ok(verified) => self.hand_to_bodies(&verified),
-                    Err(error) => self.refuse(peer, &error),
+                    Err(error) => note(&mut faults, peer, &error),
                 }
             }
+        }
+        for (peer, (first, times)) in faults {
+            self.accuse_often(peer, times, first);
         }
         Ok(())
     }
@@ -168,6 +184,7 @@ impl<S: Store> Replica<S> {
         &mut self,
         peer: PeerId,
         result: Result<Verified, AdmissionError>,
+        faults: &mut Faults,
     ) -> Result<(), Fatal> {
         match result {
             Ok(verified) => {
@@ -178,20 +195,9 @@ impl<S: Store> Replica<S> {
                     let _full = self.pool.insert(verified);
                 }
             }
-            Err(error) => self.refuse(peer, &error),
+            Err(error) => note(faults, peer, &error),
         }
         Ok(())
-    }
-
-    /// An envelope from a member that we do not take.
-    fn refuse(&mut self, peer: PeerId, error: &AdmissionError) {
-        match error {
-            AdmissionError::Envelope(_) | AdmissionError::Signature => {
-                self.accuse(peer, error.to_string());
-            }
-            // Expired on the way, or its key was revoked meanwhile: nobody's fault.
-            _ => {}
-        }
     }
 
     /// The outcomes of an envelope that needs no block: decided before, or all of whose
@@ -229,5 +235,18 @@ impl<S: Store> Replica<S> {
         if !batch.is_empty() {
             self.broadcast(&Message::Envelopes(batch));
         }
+    }
+}
+
+/// Notes an envelope from a member that we do not take, if that is the member's fault.
+fn note(faults: &mut Faults, peer: PeerId, error: &AdmissionError) {
+    match error {
+        AdmissionError::Envelope(_) | AdmissionError::Signature => {
+            let first = || (error.to_string(), 0);
+            let (_, times) = faults.entry(peer).or_insert_with(first);
+            *times = times.saturating_add(1);
+        }
+        // Expired on the way, or its key was revoked meanwhile: nobody's fault.
+        _ => {}
     }
 }

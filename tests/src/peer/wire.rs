@@ -61,11 +61,16 @@ impl Wire {
         })
     }
 
-    /// Opens a stream of that name.
-    pub async fn open(&mut self, name: &str) -> SubstreamBox {
+    /// Opens a stream and says nothing on it.
+    pub async fn open_unnamed(&mut self) -> SubstreamBox {
         let (reply, opened) = oneshot::channel();
         self.opens.send(reply).await.unwrap();
-        let mut stream = expect("a stream", opened).await.unwrap();
+        expect("a stream", opened).await.unwrap()
+    }
+
+    /// Opens a stream of that name.
+    pub async fn open(&mut self, name: &str) -> SubstreamBox {
+        let mut stream = self.open_unnamed().await;
         let mut preamble = u32::try_from(name.len()).unwrap().to_be_bytes().to_vec();
         preamble.extend_from_slice(name.as_bytes());
         stream.write_all(&preamble).await.unwrap();
