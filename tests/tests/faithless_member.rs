@@ -76,7 +76,8 @@ async fn wire(cluster: &Cluster) -> Wire {
     let members = &cluster.consortium.genesis.content.members;
     let first = members.iter().find(|m| m.name == OPERATORS[0]).unwrap();
     let address = &first.validator.as_ref().unwrap().addresses[0];
-    let identity = identity_of(&mut *key(cluster, Purpose::Peer).expose().clone()).unwrap();
+    let mut secret = *key(cluster, Purpose::Peer).expose();
+    let identity = identity_of(&mut secret).unwrap();
     let protocol = format!("/jangbu/1/{}", cluster.consortium.anchor.chain_id);
     // After an offence it is kept out for a while, which ends by itself.
     expect("the member is let in", async {

@@ -123,7 +123,7 @@ fn commitment() -> Commitment {
 
 /// An opening survives its file, and opens the passport's commitment only if it is the true one.
 pub(super) fn opening(bytes: &[u8]) -> Seen {
-    let read = || json::parse(bytes).map(|value| serde_json::from_value::<Opening>(value));
+    let read = || json::parse(bytes).map(serde_json::from_value::<Opening>);
     let opening = match frugal(bytes.len(), Allowance::JSON, read) {
         Ok(Ok(opening)) => opening,
         Ok(Err(_)) => return Seen::Refused,
@@ -190,7 +190,7 @@ pub(super) fn openings() -> Vec<Seed> {
 
 /// A disclosure survives its file, and shows of the passport's document only what is in it.
 pub(super) fn disclosure(bytes: &[u8]) -> Seen {
-    let read = || json::parse(bytes).map(|value| serde_json::from_value::<Disclosure>(value));
+    let read = || json::parse(bytes).map(serde_json::from_value::<Disclosure>);
     let disclosure = match frugal(bytes.len(), Allowance::JSON, read) {
         Ok(Ok(disclosure)) => disclosure,
         Ok(Err(_)) => return Seen::Refused,
@@ -233,19 +233,19 @@ pub(super) fn disclosures() -> Vec<Seed> {
             d["fields"].as_array_mut().unwrap().truncate(1);
         }),
         changed("no-field", Seen::Read, |d| {
-            d["fields"] = Value::Array(Vec::new())
+            d["fields"] = Value::Array(Vec::new());
         }),
         changed("another-value", Seen::Read, |d| {
-            d["fields"][1]["value"] = 1.into()
+            d["fields"][1]["value"] = 1.into();
         }),
         changed("another-index", Seen::Read, |d| {
-            d["fields"][1]["index"] = 1.into()
+            d["fields"][1]["index"] = 1.into();
         }),
         changed("of-many", Seen::Read, |d| {
-            d["fields"][0]["count"] = 2_147_483_648_u32.into()
+            d["fields"][0]["count"] = 2_147_483_648_u32.into();
         }),
         changed("of-none", Seen::Read, |d| {
-            d["fields"][0]["count"] = 0.into()
+            d["fields"][0]["count"] = 0.into();
         }),
         changed("long-path", Seen::Read, |d| {
             let path = d["fields"][0]["path"].as_array_mut().unwrap();

@@ -15,14 +15,16 @@ use super::{Seed, Seen, bundles, documents, founding, proofs};
 /// Most edits of one file.
 const EDITS_MAX: usize = 6;
 
-/// A file, and what must hold of it.
-type Edited = (Value, fn(&[u8]) -> Seen);
+/// What holds a file's bytes against what must hold of them.
+type Body = fn(&[u8]) -> Seen;
+/// A file, and its body.
+type Edited = (Value, Body);
 
 /// The files that are edited.
 fn files() -> &'static [Edited] {
     static FILES: OnceLock<Vec<Edited>> = OnceLock::new();
     FILES.get_or_init(|| {
-        let all: [(Vec<Seed>, fn(&[u8]) -> Seen); 5] = [
+        let all: [(Vec<Seed>, Body); 5] = [
             (bundles::seeds(), bundles::body),
             (founding::geneses(), founding::genesis),
             (proofs::evidences(), proofs::evidence),

@@ -82,8 +82,11 @@ pub(super) fn entries() -> Vec<Seed> {
         .collect()
 }
 
+/// What a state holds, or not, under a key, and the proof of it.
+type Held = (StateKey, Option<Vec<u8>>, StateProof);
+
 /// What the small ledger's state holds under some keys.
-fn records() -> (StateRoot, Vec<(StateKey, Option<Vec<u8>>, StateProof)>) {
+fn records() -> (StateRoot, Vec<Held>) {
     let world = &known().story.world;
     let subject = |text: &str| key::subject(&identifier(text).unwrap().subject_id());
     let keys = [
@@ -109,7 +112,7 @@ fn records() -> (StateRoot, Vec<(StateKey, Option<Vec<u8>>, StateProof)>) {
 /// A proof of the state has one encoding, and shows of a key what the state holds there.
 pub(super) fn state_proof(bytes: &[u8]) -> Seen {
     thread_local! {
-        static RECORDS: (StateRoot, Vec<(StateKey, Option<Vec<u8>>, StateProof)>) = records();
+        static RECORDS: (StateRoot, Vec<Held>) = records();
     }
     let proof = match frugal(bytes.len(), Allowance::CANONICAL, || {
         StateProof::from_bytes(bytes)

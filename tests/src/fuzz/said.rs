@@ -43,7 +43,7 @@ pub(super) fn envelope(bytes: &[u8]) -> Seen {
 
 /// An envelope, and what tells whether two of its statements are the same.
 const ENVELOPE: Allowance = Allowance {
-    per_byte: 192,
+    per_byte: 8 * 32 + 96,
     base: 16 * 1024,
 };
 
@@ -64,12 +64,12 @@ pub(super) fn envelopes() -> Vec<Seed> {
         changed("one-statement", read, |e| e.statements.truncate(1)),
         changed("no-statement", no, |e| e.statements.clear()),
         changed("said-twice", no, |e| {
-            e.statements.push(e.statements[0].clone())
+            e.statements.push(e.statements[0].clone());
         }),
         changed("another-chain", no, |e| e.chain_id.0[0] ^= 1),
         changed("another-version", no, |e| e.version = 2),
         changed("a-payload-too-long", no, |e| {
-            e.statements[0].payload = vec![0; 513]
+            e.statements[0].payload = vec![0; 513];
         }),
     ]
 }
