@@ -184,7 +184,7 @@ async fn a_flood_of_signs_of_life_is_cut_off_though_its_owner_never_hears_of_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frame_one_byte_above_its_classs_limit_is_refused_before_it_is_sent() {
+async fn a_frame_one_byte_above_the_limit_of_its_class_is_refused_before_it_is_sent() {
     let mut node = node_with_hostile_members().await;
     for (seed, stream, class) in [(20, 0, Class::Agreement), (21, 1, Class::Bulk)] {
         let mut wire = Wire::connect(seed, node.address()).await;
