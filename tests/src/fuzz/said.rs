@@ -4,6 +4,7 @@ use jangbu_ledger::codec;
 use jangbu_ledger::envelope::{ENVELOPE_BYTES_MAX, Envelope};
 use jangbu_ledger::id::{ChainId, MemberId};
 use jangbu_ledger::sealed::{SealedBody, StreamKey};
+use jangbu_ledger::share::Deed;
 use jangbu_ledger::signature::PublicKey;
 use jangbu_ledger::statement::{STATEMENT_BYTES_MAX, Statement};
 
@@ -169,10 +170,10 @@ pub(super) fn sealed_bodies() -> Vec<Seed> {
     let many = codec::encode(&decoded);
     decoded.references.clear();
     decoded.occurrence = u32::MAX;
-    decoded.ciphertext_root = Some(jangbu_ledger::id::Digest([3; 32]));
+    decoded.deed = Deed::TransferStarted { sent: None };
     vec![
         Seed::new("requested", body, Seen::Held),
-        Seed::new("with-a-root", codec::encode(&decoded), Seen::Held),
+        Seed::new("goes-on", codec::encode(&decoded), Seen::Held),
         Seed::new("many-references", many, Seen::Read),
         Seed::new("nothing", Vec::new(), Seen::Refused),
     ]
