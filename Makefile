@@ -26,11 +26,12 @@ sim: setup ## a thousand seeds of the simulator; SEEDS=… FROM=… VALIDATORS=4
 test: build ## every test
 	cargo test --release --locked --workspace
 
-# MINUTES, NODES (4 or 7), SEED and RATE (envelopes a second) may be set. As root.
+# MINUTES, NODES (4 or 7), SEED and RATE (envelopes a second) may be set. As root; with OPTIONAL=1
+# it is enough to say why where that is not permitted.
 MINUTES ?= 2
 chaos: build ## real processes, disturbed at random: make chaos MINUTES=120 NODES=7 SEED=1
 	JANGBU_CHAOS_MINUTES=$(MINUTES) JANGBU_CHAOS_NODES=$(NODES) JANGBU_CHAOS_SEED=$(SEED) \
-	JANGBU_CHAOS_RATE=$(RATE) \
+	JANGBU_CHAOS_RATE=$(RATE) JANGBU_CHAOS_OPTIONAL=$(OPTIONAL) \
 	cargo test --release --locked --workspace --test chaos -- --nocapture
 
 mutants: setup ## faults on purpose, one at a time: who notices each

@@ -18,7 +18,10 @@ use std::collections::{BTreeSet, VecDeque};
 use arc_malachitebft_core_consensus as core;
 use arc_malachitebft_core_types as types;
 use core::{Input as CoreInput, process};
+use jangbu_ledger::equivocation::Equivocation;
 use jangbu_ledger::id::{BlockId, ChainId, Height, KeyId};
+use jangbu_ledger::signature::Signature;
+use jangbu_ledger::vote::SignedVote;
 use types::{Timeout, TimeoutKind, Validity, ValueOrigin, VoteExtensionPolicy};
 
 use crate::certificate::CommitCertificate;
@@ -153,6 +156,21 @@ impl Consensus {
             && signers
                 .map(|_| certificate.vote(own).signing_digest(&self.host.chain_id))
                 .any(|digest| !self.host.signed.contains(&digest))
+    }
+
+    /// What the verified certificate of a fetched block shows: precommits that contradict what
+    /// their validators told us, and of which nobody was told yet.
+    pub fn contradictions_in(&mut self, certificate: &CommitCertificate) -> Vec<Equivocation> {
+        let vote = |(validator, signature): &(KeyId, Signature)| SignedVote {
+            vote: certificate.vote(*validator),
+            signature: *signature,
+        };
+        let votes = certificate.signatures.iter().map(vote);
+        let mut found: Vec<Equivocation> = votes
+            .filter_map(|vote| self.watch.contradicted_by(&vote))
+            .collect();
+        found.retain(|equivocation| self.watch.is_news(equivocation));
+        found
     }
 
     /// What we said in the running height, in order, for a peer that reconnects.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A binary of this workspace, beside this test's own.
 pub(crate) fn binary(name: &str) -> PathBuf {
@@ -16,4 +17,16 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         binary.display()
     );
     binary
+}
+
+/// `jangbu` with nothing of the caller's own configuration.
+pub(crate) fn jangbu() -> Command {
+    let mut command = Command::new(binary("jangbu"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("JANGBU_") && name != "JANGBU_NODE_BIN" {
+            command.env_remove(&*name);
+        }
+    }
+    command
 }

@@ -36,6 +36,7 @@ mod report;
 mod run;
 mod settings;
 mod storm;
+mod watch;
 
 pub use report::Report;
 pub use run::run;

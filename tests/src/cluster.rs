@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod loopback;
 mod mark;
+mod metrics;
 mod namespace;
 mod process;
 mod site;
@@ -34,6 +35,9 @@ use jangbu_genesis::document::Parameters;
 use jangbu_ledger::checkpoint::{Checkpoint, verify_quorum};
 use serde_json::Value;
 
+use crate::binary::jangbu;
+use crate::devnet::Ran;
+
 pub use author::{Author, issue, item, now_ms, statement};
 pub use book::{Acknowledged, Book};
 pub use client::{Answer, Client};
@@ -42,6 +46,7 @@ pub use load::{Load, LoadPlan};
 pub use log::{Log, merkle_root};
 pub use loopback::Loopback;
 pub use mark::Mark;
+pub use metrics::{Charge, Metrics};
 pub use namespace::Namespace;
 pub(crate) use namespace::run as run_program;
 pub use process::NodeProcess;
@@ -131,6 +136,27 @@ impl Cluster {
     #[must_use]
     pub fn clients(&self) -> Vec<Client> {
         self.nodes.iter().map(NodeProcess::client).collect()
+    }
+
+    /// Runs `jangbu` as a member, with `--json`, asking this node.
+    #[must_use]
+    pub fn jangbu(&self, member: &str, node: usize, arguments: &[&str]) -> Ran {
+        let home = self.consortium.home(member);
+        let output = jangbu()
+            .args(["--json", "--member", member, "--genesis"])
+            .arg(self.consortium.genesis_file())
+            .arg("--keystore")
+            .arg(home.join("keys"))
+            .arg("--passphrase-file")
+            .arg(home.join("passphrase"))
+            .arg("--vault")
+            .arg(home.join("vault"))
+            .arg("--node")
+            .arg(format!("http://{}", self.nodes[node].api))
+            .args(arguments)
+            .output()
+            .unwrap();
+        Ran::of(&output)
     }
 
     /// Somebody who says things: an operator or a company by name.

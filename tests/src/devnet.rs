@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::binary;
+use crate::binary::jangbu;
 
 /// Four validators, three companies, an auditor and a regulator in a directory of their own.
 /// Dropping it stops the nodes.
@@ -144,16 +144,4 @@ impl Ran {
         let lines = self.lines();
         lines.iter().filter(|line| line[key] == text).count()
     }
-}
-
-/// `jangbu` with nothing of the caller's own configuration.
-fn jangbu() -> Command {
-    let mut command = Command::new(binary("jangbu"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("JANGBU_") && name != "JANGBU_NODE_BIN" {
-            command.env_remove(&*name);
-        }
-    }
-    command
 }

@@ -15,9 +15,11 @@ use jangbu_mesh::{
 use libp2p::multiaddr::Protocol;
 use tokio::time::timeout;
 
+mod impostor;
 pub mod raw;
 mod wire;
 
+pub use impostor::Impostor;
 pub use wire::Wire;
 
 /// Stream names begin with this.

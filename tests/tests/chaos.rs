@@ -15,7 +15,7 @@ fn nothing_acknowledged_is_lost_and_all_nodes_agree_whatever_is_done_to_them() {
     );
     match run(settings) {
         Ok(report) => println!("{report}"),
-        Err(reason) if settings.asked => panic!("chaos cannot be run here: {reason}"),
+        Err(reason) if settings.needed => panic!("chaos cannot be run here: {reason}"),
         Err(reason) => println!("skipped: {reason}; run as root, with iproute2 and iptables"),
     }
 }

@@ -4,13 +4,12 @@
 
 use std::fs;
 
-use jangbu_tests::cluster::{Author, Book, Client, Cluster, issue, item, wait_until};
+use jangbu_tests::cluster::{Author, Book, Client, Cluster, Metrics, issue, item, wait_until};
 
 /// Whether the node votes, by its own metrics.
 fn votes(client: &Client) -> bool {
-    let text = client.get("/metrics").text();
-    let line = text.lines().find_map(|l| l.strip_prefix("jangbu_voting "));
-    line.unwrap() == "1"
+    let metrics = Metrics::of(client.get("/metrics").text());
+    metrics.number("jangbu_voting").unwrap() == 1
 }
 
 fn record(cluster: &Cluster, author: &Author, number: u64, book: &mut Book) {

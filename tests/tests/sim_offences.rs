@@ -4,6 +4,7 @@
 
 use jangbu_consensus::{ConsensusMessage, SignedVote, Vote, VoteType};
 use jangbu_ledger::codec;
+use jangbu_ledger::equivocation::SaidTwice;
 use jangbu_ledger::id::{BlockId, Height};
 use jangbu_replica::message::Message;
 use jangbu_replica::replica::Input;
@@ -19,9 +20,20 @@ fn undecided() -> Calm {
 }
 
 fn vote(calm: &Calm, by: usize, height: u64, round: u32, block: u8) -> Message {
+    typed_vote(calm, VoteType::Prevote, by, height, round, block)
+}
+
+fn typed_vote(
+    calm: &Calm,
+    vote_type: VoteType,
+    by: usize,
+    height: u64,
+    round: u32,
+    block: u8,
+) -> Message {
     let config = calm.consortium.config(by);
     let vote = Vote {
-        vote_type: VoteType::Prevote,
+        vote_type,
         height: Height(height),
         round,
         block_id: Some(BlockId([block; 32])),
@@ -60,6 +72,39 @@ fn two_votes_in_one_round_of_the_running_height_or_the_next_are_evidence_at_once
         );
         assert!(calm.members[1].evidence.is_empty(), "it heard nothing");
     }
+}
+
+#[test]
+fn a_vote_that_the_certificate_of_a_fetched_block_contradicts_is_evidence() {
+    let mut calm = Calm::new(4);
+    calm.start(0, false);
+    // Another block than the one that member 2 is going to decide on, whatever the round.
+    for round in 0..4 {
+        let message = typed_vote(&calm, VoteType::Precommit, 2, 1, round, 9);
+        hears(&mut calm, 2, &message);
+    }
+    let unreached = calm.members[0].replica.take();
+    for n in 1..4 {
+        calm.start(n, false);
+    }
+    calm.submit(1, 1);
+    calm.live_for(20_000);
+    assert!(calm.height(1) >= 1, "three of four decide");
+    assert!(calm.members[0].evidence.is_empty());
+    calm.members[0].replica = unreached;
+    for (n, other) in [(0, 1), (1, 0)] {
+        calm.step(n, Input::Connected(peer(other)));
+    }
+    calm.live_for(5_000);
+    assert!(calm.height(0) >= 1, "it fetched what it missed");
+    let [equivocation] = calm.members[0].evidence.as_slice() else {
+        panic!("{:?}", calm.members[0].evidence);
+    };
+    let chain = calm.consortium.config(0).chain;
+    let offender = calm.consortium.key_id(2).unwrap();
+    let key = chain.validator_set.find(&offender).unwrap().key();
+    let offence = equivocation.verify(&chain.chain_id, key).unwrap();
+    assert_eq!(offence.said_twice, SaidTwice::Precommit);
 }
 
 #[test]

@@ -70,17 +70,24 @@ impl Watch {
             }
         }
         for signed in message.votes() {
-            let vote = &signed.vote;
-            let place = place_of_vote(vote);
-            match self.heard.get(&place) {
-                Some(Said::Vote(first)) if first.vote != *vote => {
-                    found.push(Equivocation::votes(first.clone(), signed));
-                }
-                Some(_) => {}
-                None => self.remember(place, last, Said::Vote(signed)),
+            let place = place_of_vote(&signed.vote);
+            if self.heard.contains_key(&place) {
+                found.extend(self.contradicted_by(&signed));
+            } else {
+                self.remember(place, last, Said::Vote(signed));
             }
         }
         found
+    }
+
+    /// What a verified vote contradicts; it is not remembered.
+    pub(super) fn contradicted_by(&self, signed: &SignedVote) -> Option<Equivocation> {
+        match self.heard.get(&place_of_vote(&signed.vote)) {
+            Some(Said::Vote(first)) if first.vote != signed.vote => {
+                Some(Equivocation::votes(first.clone(), signed.clone()))
+            }
+            _ => None,
+        }
     }
 
     /// Whether it was not told of before; it counts as told now.
@@ -209,6 +216,16 @@ mod tests {
             signatures: vec![(WHO, Signature([7; 64]))],
         });
         assert_eq!(tells(&mut watch, &polka, 0).len(), 1);
+    }
+
+    #[test]
+    fn a_vote_that_is_only_compared_contradicts_what_was_heard_and_is_not_remembered() {
+        let mut watch = Watch::default();
+        tells(&mut watch, &prevote(5, 0, None), 0);
+        let signed = |height| prevote(height, 0, Some(7)).votes().remove(0);
+        assert!(watch.contradicted_by(&signed(5)).is_some());
+        assert!(watch.contradicted_by(&signed(6)).is_none());
+        assert_eq!(watch.heard.len(), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Adds processor time and, where the system tells it, memory in use.
+/// Adds processor time and, where the system tells them, memory in use and open descriptors.
 pub(super) fn push(text: &mut String) {
     let cpu = clock_gettime(ClockId::ProcessCPUTime);
     writeln!(
@@ -24,6 +24,21 @@ pub(super) fn push(text: &mut String) {
         )
         .expect("writing to memory cannot fail");
     }
+    if let Some(open) = open_descriptors() {
+        writeln!(
+            text,
+            "# HELP process_open_fds Open files and sockets.\n\
+             # TYPE process_open_fds gauge\n\
+             process_open_fds {open}"
+        )
+        .expect("writing to memory cannot fail");
+    }
+}
+
+/// Linux only: `/proc/self/fd` of proc(5), without the one that reads it.
+fn open_descriptors() -> Option<u64> {
+    let entries = std::fs::read_dir("/proc/self/fd").ok()?;
+    u64::try_from(entries.count()).ok()?.checked_sub(1)
 }
 
 /// Linux only: `VmRSS` of proc(5).
@@ -41,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_has_used_some_time_and_memory() {
+    fn a_process_has_used_some_time_and_memory_and_has_files_open() {
         let mut text = String::new();
         push(&mut text);
         let value = |name: &str| -> f64 {
@@ -53,6 +68,7 @@ mod tests {
         assert!(value("process_cpu_seconds_total") > 0.0, "{text}");
         if cfg!(target_os = "linux") {
             assert!(value("process_resident_memory_bytes") > 0.0, "{text}");
+            assert!(value("process_open_fds") > 0.0, "{text}");
         }
     }
 }

@@ -188,6 +188,9 @@ impl<S: Store> Replica<S> {
         if let Err(error) = certificate.verify(&self.chain.chain_id, &self.chain.validator_set) {
             return Ok(Err(error.to_string()));
         }
+        let found = self.consensus.contradictions_in(&certificate);
+        let evidence = found.into_iter().map(|e| Effect::Evidence(Box::new(e)));
+        self.effects.extend(evidence);
         if self.consensus.has_forgotten(&certificate) {
             self.follow("our key signed a block that is not in our log")?;
         }

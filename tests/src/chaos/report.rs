@@ -8,6 +8,7 @@ use super::checks::Use;
 use super::deck::Fault;
 use super::settings::Settings;
 use super::storm::Tally;
+use super::watch::Descriptors;
 
 /// Everything about one run that passed.
 #[derive(Debug)]
@@ -23,8 +24,21 @@ pub struct Report {
     pub(super) entries: usize,
     pub(super) height: u64,
     pub(super) times: Times,
-    /// Per node: name, memory in MiB, open descriptors.
-    pub(super) uses: Vec<(String, Option<Use>, Option<Use>)>,
+    pub(super) uses: Vec<NodeUse>,
+}
+
+/// What a node used of the machine.
+#[derive(Debug)]
+pub(super) struct NodeUse {
+    pub(super) name: String,
+    /// In MiB.
+    pub(super) memory: Option<Use>,
+    /// Open before the load, at most during the run, and at the end.
+    pub(super) idle: Descriptors,
+    pub(super) most: Descriptors,
+    pub(super) last: Descriptors,
+    /// Most envelopes that clients waited for at once.
+    pub(super) waiting: usize,
 }
 
 /// How long things took.
@@ -97,16 +111,25 @@ impl fmt::Display for Report {
             .map(|(kind, times)| format!("{kind} {times}"))
             .collect();
         writeln!(f, "answers            {}", answers.join(", "))?;
-        for (name, memory, descriptors) in &self.uses {
-            let show = |name: &str, usage: &Option<Use>| match usage {
-                Some(usage) => format!("{name} {:.0} → {:.0}", usage.middle, usage.last),
-                None => format!("{name} unknown"),
-            };
+        for usage in &self.uses {
+            let memory = usage.memory.map_or_else(
+                || "unknown".to_owned(),
+                |memory| format!("{:.0} → {:.0}", memory.middle, memory.last),
+            );
+            let (idle, most, last) = (usage.idle, usage.most, usage.last);
             writeln!(
                 f,
-                "{name:<18} {}; {} (medians of the middle and the last third)",
-                show("MiB", memory),
-                show("descriptors", descriptors)
+                "{:<18} MiB {memory} (medians of the middle and the last third); sockets {} at \
+                 rest, {} at most (then clients waited for up to {} envelopes), {} at the end; \
+                 files {}, {}, {}",
+                usage.name,
+                idle.sockets,
+                most.sockets,
+                usage.waiting,
+                last.sockets,
+                idle.files,
+                most.files,
+                last.files,
             )?;
         }
         Ok(())

@@ -7,15 +7,18 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use super::agent::Reading;
-use super::checks::{Use, longest_stall, memory_is_flat, nothing_is_wrong_in_the_logs};
+use super::checks::{
+    Use, files_are_given_back, longest_stall, memory_is_flat, nothing_is_charged,
+    nothing_is_proved_and_nobody_panicked, sockets_are_given_back,
+};
 use super::deck::{Deck, Fault};
 use super::ground::Ground;
 use super::leftovers;
 use super::load::{Load, Outcome};
-use super::report::{Report, Times};
+use super::report::{NodeUse, Report, Times};
 use super::settings::Settings;
 use super::storm::{BEHIND_MAX, Storm};
+use super::watch::{Descriptors, Reading};
 use crate::cluster::{COMPANIES, wait_until};
 use crate::sim::Dice;
 
@@ -53,6 +56,7 @@ fn rage(mut ground: Ground, settings: Settings, dice: Dice) -> Report {
         ground.start(node);
     }
     ground.cluster.wait_until_ready();
+    let idle = at_rest(&ground);
 
     let began = Instant::now();
     let load = start_load(&mut ground, settings, dice.clone());
@@ -95,7 +99,7 @@ fn rage(mut ground: Ground, settings: Settings, dice: Dice) -> Report {
         final_again_in: first_after.map_or(drained_in, |at| *at - calm),
         drained_in,
     };
-    check(ground, settings, storm, outcome, run, times)
+    check(ground, &idle, settings, storm, outcome, run, times)
 }
 
 /// A flag that the first Ctrl-C sets; the second one ends the process.
@@ -106,6 +110,20 @@ fn on_interrupt() -> Arc<AtomicBool> {
         flag::register(signal, Arc::clone(&interrupted)).unwrap();
     }
     interrupted
+}
+
+/// What each node has open before anything is asked of it, all nodes being connected.
+fn at_rest(ground: &Ground) -> Vec<Descriptors> {
+    let others = u64::try_from(ground.len() - 1).unwrap();
+    let of = |node: usize| {
+        wait_until("all nodes are connected", || {
+            match ground.agents[node].last() {
+                Some(last) if last.peers == others => Ok(last.open),
+                last => Err(format!("{} is at {last:?}", ground.name(node))),
+            }
+        })
+    };
+    (0..ground.len()).map(of).collect()
 }
 
 fn start_load(ground: &mut Ground, settings: Settings, dice: Dice) -> Load {
@@ -130,8 +148,30 @@ fn all_are_together(ground: &Ground) {
     });
 }
 
+/// What a node used of the machine; it has given back what it does not need.
+fn node_use(ground: &Ground, node: usize, idle: Descriptors, run: (Instant, Duration)) -> NodeUse {
+    sockets_are_given_back(ground, node, idle);
+    files_are_given_back(ground, node);
+    let readings = ground.agents[node].seen().readings.clone();
+    #[expect(clippy::cast_precision_loss, reason = "shown rounded")]
+    let memory = Use::of(&readings, run, |reading| reading.memory_bytes as f64 / MIB);
+    let most = |value: fn(&Reading) -> usize| readings.iter().map(value).max().unwrap_or(0);
+    NodeUse {
+        name: ground.name(node).to_owned(),
+        memory,
+        idle,
+        most: Descriptors {
+            sockets: most(|reading| reading.open.sockets),
+            files: most(|reading| reading.open.files),
+        },
+        waiting: most(|reading| reading.waiting),
+        last: readings.last().map(|last| last.open).unwrap_or_default(),
+    }
+}
+
 fn check(
     mut ground: Ground,
+    idle: &[Descriptors],
     settings: Settings,
     storm: Storm,
     outcome: Outcome,
@@ -139,21 +179,14 @@ fn check(
     times: Times,
 ) -> Report {
     let log = ground.cluster.nothing_is_lost(&outcome.book);
-    nothing_is_wrong_in_the_logs(&ground);
-    let uses: Vec<(String, Option<Use>, Option<Use>)> = (0..ground.len())
-        .map(|node| {
-            let readings = ground.agents[node].readings();
-            let of = |value: fn(&Reading) -> f64| Use::of(&readings, run, value);
-            #[expect(clippy::cast_precision_loss, reason = "shown rounded")]
-            let memory = of(|reading| reading.memory_bytes as f64 / MIB);
-            #[expect(clippy::cast_precision_loss, reason = "shown rounded")]
-            let descriptors = of(|reading| reading.descriptors as f64);
-            (ground.name(node).to_owned(), memory, descriptors)
-        })
+    nothing_is_charged(&ground);
+    nothing_is_proved_and_nobody_panicked(&ground);
+    let uses: Vec<NodeUse> = (0..ground.len())
+        .map(|node| node_use(&ground, node, idle[node], run))
         .collect();
-    for (name, memory, _) in &uses {
-        if let Some(memory) = memory {
-            memory_is_flat(name, *memory, run.1);
+    for usage in &uses {
+        if let Some(memory) = usage.memory {
+            memory_is_flat(&usage.name, memory, run.1);
         }
     }
     if settings.length >= COMPLETE {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::checks::nothing_is_charged;
 use super::deck::{Card, Deck, Fault, Layer};
 use super::ground::Ground;
 use super::load::Load;
@@ -126,6 +127,7 @@ impl Storm {
         );
         assert!(!load.failed(), "the load failed");
         self.no_node_ended_by_itself(ground);
+        nothing_is_charged(ground);
         load.offer_large(self.active.iter().any(Active::waits_for_a_full_disk));
         let mut position = 0;
         while position < self.active.len() {

@@ -70,6 +70,13 @@ impl Client {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Hands in an envelope at this path: how long to wait is in its query.
+    #[must_use]
+    pub fn submit_to(&self, path: &str, envelope: &[u8]) -> Answer {
+        self.send(self.http.post(self.url(path)).body(envelope.to_vec()))
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Hands in an envelope at a node that may be down.
     ///
     /// # Errors
