@@ -8,8 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{
-    anchor, bench, devnet, evidence, genesis, key, link, list, node, notice, passport, prove,
-    share, show, submit, trace, verify,
+    anchor, bench, check, devnet, disclose, evidence, genesis, key, link, list, node, notice, open,
+    passport, profile, prove, share, show, submit, trace, verify,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -88,8 +88,12 @@ pub enum Command {
     Anchor(anchor::Args),
     /// Offer load to nodes and measure what becomes of it
     Bench(bench::Args),
+    /// Judge a product, a model or a data share by a compliance profile
+    Check(check::Args),
     /// Run a whole consortium on this machine
     Devnet(devnet::Args),
+    /// Show chosen parts of a document from the vault, with the proof of its statement
+    Disclose(disclose::Args),
     /// Record that a validator contradicted itself
     #[command(subcommand)]
     Evidence(evidence::Command),
@@ -110,9 +114,14 @@ pub enum Command {
     /// Warn whoever has a product, or might buy it
     #[command(subcommand)]
     Notice(notice::Command),
+    /// Check what `disclose` wrote, offline, and print what it shows
+    Open(open::Args),
     /// Issue a product passport and keep it, to the end of the product
     #[command(subcommand)]
     Passport(passport::Command),
+    /// Show compliance profiles, or record one
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Export a proof that anyone can verify offline with the genesis file
     #[command(subcommand)]
     Prove(prove::Command),
@@ -151,6 +160,7 @@ impl Command {
             Self::Anchor(args) => anchor::run(&args, ctx),
             Self::Bench(args) => bench::run(&args, ctx),
             Self::Devnet(args) => devnet::run(args, ctx),
+            Self::Disclose(args) => disclose::run(&args, ctx),
             Self::Evidence(command) => evidence::run(command, ctx),
             Self::Genesis(command) => genesis::run(command, ctx),
             Self::Key(command) => key::run(command, ctx),
@@ -159,12 +169,15 @@ impl Command {
             Self::Node(command) => node::run(&command, ctx),
             Self::Notice(command) => notice::run(command, ctx),
             Self::Passport(command) => passport::run(command, ctx),
+            Self::Profile(command) => profile::run(command, ctx),
             Self::Prove(command) => prove::run(&command, ctx),
             Self::Share(command) => share::run(command, ctx),
             Self::Show(args) => show::run(&args, ctx),
             Self::Submit(args) => submit::run(&args, ctx),
             Self::Trace(args) => trace::run(&args, ctx),
-            // It alone has verdicts for exit codes.
+            // These have verdicts for exit codes.
+            Self::Check(args) => return check::run(&args, ctx),
+            Self::Open(args) => return open::run(&args, ctx),
             Self::Verify(args) => return verify::run(&args, ctx),
             Self::Completions { shell } => completions(shell, ctx),
             Self::Man { to } => man(to, ctx),

@@ -6,6 +6,8 @@
 //! finds that it was said and still holds, and says nothing twice; once it holds no more, it is
 //! said anew.
 
+use std::collections::BTreeMap;
+
 use jangbu_ledger::id::StatementId;
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::{Kind, Statement, Stream};
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::client::{StatementAnswer, SubjectAnswer};
 use crate::context::Context;
-use crate::document::{self, Opening};
+use crate::document::{self, Opening, WHOLE};
 use crate::error::CliError;
 use crate::submit::Draft;
 
@@ -24,7 +26,15 @@ const REPETITIONS_MAX: u32 = 1000;
 pub(crate) struct Body<'a> {
     pub(crate) version: u32,
     pub(crate) schema: &'a str,
-    pub(crate) document: Value,
+    pub(crate) sections: Sections,
+}
+
+/// Parts of a document by name.
+pub(crate) type Sections = BTreeMap<String, Value>;
+
+/// A document that nobody divided.
+pub(crate) fn whole(document: Value) -> Sections {
+    Sections::from([(WHOLE.to_owned(), document)])
 }
 
 /// A product, and a remark about what is said of it.
@@ -51,10 +61,10 @@ impl Remark {
         Body {
             version: 1,
             schema,
-            document: match &self.remark {
+            sections: whole(match &self.remark {
                 Some(remark) => json!({ "remark": remark }),
                 None => json!({}),
-            },
+            }),
         }
     }
 }
@@ -81,7 +91,7 @@ pub(crate) fn draft_in(
     label: String,
 ) -> Result<Draft, CliError> {
     let (commitment, opening): (_, Opening) =
-        document::commit(ctx, subject, body.version, body.schema, body.document)?;
+        document::commit_sections(ctx, subject, body.version, body.schema, body.sections)?;
     Ok(Draft {
         statement: Statement {
             kind,

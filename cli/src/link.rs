@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::client::Direction;
 use crate::context::Context;
-use crate::drafting::{Body, Remark, draft_in, known, open_draft, recorded_statement};
+use crate::drafting::{Body, Remark, draft_in, known, open_draft, recorded_statement, whole};
 use crate::error::CliError;
 use crate::handover;
 use crate::submit::{Draft, SubmitOptions, submit_and_print};
@@ -177,7 +177,7 @@ fn close(args: &Close, ctx: &Context) -> Result<Draft, CliError> {
     let body = Body {
         version: 1,
         schema: SCHEMA_CLOSED,
-        document: json!({}),
+        sections: whole(json!({})),
     };
     let label = format!("{product} contains what is linked, {links} links, and no more");
     open_draft(ctx, product, Kind::CompositionClosed { links }, body, label)
@@ -277,7 +277,7 @@ pub fn linked(
     let body = Body {
         version: 1,
         schema: SCHEMA_LINKED,
-        document: json!({}),
+        sections: whole(json!({})),
     };
     open_draft(
         ctx,
@@ -302,7 +302,7 @@ pub fn confirmed(
     let body = Body {
         version: 1,
         schema: SCHEMA_CONFIRMED,
-        document: json!({}),
+        sections: whole(json!({})),
     };
     let label = format!("{parent} contains {child}, confirmed");
     let stream = Stream::Claims(parent.clone());

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::document;
-use crate::drafting::{Body, open_draft};
+use crate::drafting::{Body, Sections, open_draft, whole};
 use crate::error::CliError;
 use crate::handover;
+use crate::profile;
 use crate::submit::{Draft, SubmitOptions, submit_and_print};
 
 /// Schema of a document that does not name its own.
@@ -69,6 +70,9 @@ pub struct Issue {
     /// Name of the schema that the document follows [default: the document's $schema]
     #[arg(long, value_name = "NAME")]
     schema: Option<String>,
+    /// Divide the document into this profile's sections, so that each role can be shown its own
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
     #[command(flatten)]
     submit: SubmitOptions,
 }
@@ -88,6 +92,9 @@ pub struct Supersede {
     /// Name of the schema that the document follows [default: the document's $schema]
     #[arg(long, value_name = "NAME")]
     schema: Option<String>,
+    /// Divide the document into this profile's sections, so that each role can be shown its own
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
     #[command(flatten)]
     submit: SubmitOptions,
 }
@@ -152,7 +159,8 @@ fn issue(args: Issue, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliE
     };
     let document = document::read(&args.document)?;
     let schema = args.schema.unwrap_or_else(|| schema_of(&document));
-    let mut drafts = vec![issued(ctx, &args.product, granularity, &schema, document)?];
+    let sections = divided(document, args.profile.as_deref())?;
+    let mut drafts = vec![issued(ctx, &args.product, granularity, &schema, sections)?];
     if let Some(coarser) = &args.part_of {
         drafts.push(part_of(ctx, &args.product, coarser)?);
     }
@@ -162,11 +170,25 @@ fn issue(args: Issue, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliE
 fn supersede(args: Supersede, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliError> {
     let document = document::read(&args.document)?;
     let schema = args.schema.unwrap_or_else(|| schema_of(&document));
+    let sections = divided(document, args.profile.as_deref())?;
     let draft = match args.number {
-        Some(number) => superseded(ctx, &args.product, number, &schema, document)?,
-        None => next_version(ctx, &args.product, &schema, &document)?,
+        Some(number) => superseded(ctx, &args.product, number, &schema, sections)?,
+        None => next_version(ctx, &args.product, &schema, sections)?,
     };
     Ok((vec![draft], args.submit))
+}
+
+/// The document's sections: those of a profile, or one.
+fn divided(document: Value, profile: Option<&str>) -> Result<Sections, CliError> {
+    let Some(profile) = profile.map(profile::find).transpose()? else {
+        return Ok(whole(document));
+    };
+    profile.divide(&document).ok_or_else(|| {
+        CliError::input(format!(
+            "{} has no sections, or the document is no JSON object",
+            profile.name
+        ))
+    })
 }
 
 /// The statement of the next version; of the current one, if this very document is it already:
@@ -175,7 +197,7 @@ fn next_version(
     ctx: &Context,
     product: &Identifier,
     schema: &str,
-    document: &Value,
+    sections: Sections,
 ) -> Result<Draft, CliError> {
     let subject = ctx.client()?.subject(product)?;
     let Some(passport) = subject.passport else {
@@ -186,7 +208,7 @@ fn next_version(
     };
     let current = passport.version;
     if current > 1 {
-        let draft = superseded(ctx, product, current, schema, document.clone())?;
+        let draft = superseded(ctx, product, current, schema, sections.clone())?;
         let id = draft.statement.id(&ctx.chain_id()?, &ctx.member()?.id());
         if ctx.client()?.statement(&id)?.sequence.is_some() {
             return Ok(draft);
@@ -195,7 +217,7 @@ fn next_version(
     let next = current
         .checked_add(1)
         .ok_or_else(|| CliError::input(format!("{product} has no version number left")))?;
-    superseded(ctx, product, next, schema, document.clone())
+    superseded(ctx, product, next, schema, sections)
 }
 
 /// A passport's first version.
@@ -208,7 +230,7 @@ pub fn issued(
     product: &Identifier,
     granularity: Granularity,
     schema: &str,
-    document: Value,
+    sections: Sections,
 ) -> Result<Draft, CliError> {
     let kind = Kind::PassportIssued {
         granularity,
@@ -217,7 +239,7 @@ pub fn issued(
     let body = Body {
         version: 1,
         schema,
-        document,
+        sections,
     };
     open_draft(ctx, product, kind, body, format!("passport of {product}"))
 }
@@ -232,7 +254,7 @@ pub fn superseded(
     product: &Identifier,
     version: u32,
     schema: &str,
-    document: Value,
+    sections: Sections,
 ) -> Result<Draft, CliError> {
     let kind = Kind::PassportSuperseded {
         version,
@@ -242,7 +264,7 @@ pub fn superseded(
     let body = Body {
         version,
         schema,
-        document,
+        sections,
     };
     open_draft(ctx, product, kind, body, label)
 }
@@ -263,7 +285,7 @@ pub fn part_of(
     let body = Body {
         version: 1,
         schema: SCHEMA_PART_OF,
-        document: json!({}),
+        sections: whole(json!({})),
     };
     open_draft(
         ctx,

@@ -8,6 +8,7 @@ use jangbu_ledger::identifier::Identifier;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::disclose;
 use crate::error::CliError;
 use crate::vault::write_atomic;
 use crate::view::{rfc3339, table};
@@ -26,7 +27,8 @@ pub enum Command {
         /// Show its document too, from the vault: all of it
         #[arg(long, conflicts_with = "fields")]
         with_document: bool,
-        /// Show one field of its document, from the vault, and nothing else of it; repeatable
+        /// Show this of its document, from the vault, and nothing else: a field, or all fields of an
+        /// object; repeatable
         #[arg(long = "field", value_name = "POINTER")]
         fields: Vec<String>,
     },
@@ -84,7 +86,6 @@ struct Proved<'a> {
 /// [`CliError`] if no node gives a proof that holds, or the file cannot be written; nothing is
 /// written then.
 pub fn run(command: &Command, ctx: &Context) -> Result<(), CliError> {
-    let anchor = ctx.anchor()?.verifier();
     let mut bundle = fetch(command, ctx)?;
     if let Command::Statement {
         id,
@@ -95,10 +96,7 @@ pub fn run(command: &Command, ctx: &Context) -> Result<(), CliError> {
     {
         show_document(&mut bundle, ctx, id, *with_document, fields)?;
     }
-    let report = bundle::verify(&bundle, &anchor).map_err(|failure| {
-        CliError::unreachable(format!("the node's proof does not hold: {failure}"))
-            .hint("ask another node: --node URL")
-    })?;
+    let report = believe(ctx, &bundle)?;
     let text = bundle.to_json().map_err(CliError::input)?;
     let file = command.output();
     write_atomic(file, text.as_bytes())?;
@@ -126,33 +124,52 @@ impl Command {
     }
 }
 
+/// Asks a node for a proof; nothing in it is verified yet.
+///
+/// # Errors
+///
+/// [`CliError`] if no node answers, or not with a bundle.
+pub(crate) fn ask(ctx: &Context, path: &str, query: &[(&str, String)]) -> Result<Bundle, CliError> {
+    let bytes = ctx.client()?.get_bytes(path, query)?;
+    if bytes.len() > BUNDLE_BYTES_MAX {
+        return Err(CliError::unreachable("the node's proof is too long"));
+    }
+    Bundle::parse(&bytes)
+        .map_err(|error| CliError::unreachable(format!("the node's proof: {error}")))
+}
+
+/// Verifies what a node gave and this program added to.
+///
+/// # Errors
+///
+/// [`CliError`] if it does not hold.
+pub(crate) fn believe(ctx: &Context, bundle: &Bundle) -> Result<Report, CliError> {
+    bundle::verify(bundle, &ctx.anchor()?.verifier()).map_err(|failure| {
+        CliError::unreachable(format!("the node's proof does not hold: {failure}"))
+            .hint("ask another node: --node URL")
+    })
+}
+
 /// Asks a node, and refuses an answer to another question.
 fn fetch(command: &Command, ctx: &Context) -> Result<Bundle, CliError> {
-    let client = ctx.client()?;
-    let bytes = match command {
-        Command::Statement { id, .. } => {
-            client.get_bytes(&format!("/v1/proofs/statement/{id}"), &[])?
-        }
-        Command::Subject { identifier, .. } => client.get_bytes(
+    let bundle = match command {
+        Command::Statement { id, .. } => ask(ctx, &format!("/v1/proofs/statement/{id}"), &[])?,
+        Command::Subject { identifier, .. } => ask(
+            ctx,
             "/v1/proofs/subject",
             &[("identifier", identifier.to_string())],
         )?,
         Command::Slot { of, slot, .. } => {
             let member = ctx.member_named(of)?.id();
             let query = [("member", member.to_string()), ("slot", slot.to_string())];
-            client.get_bytes("/v1/proofs/slot", &query)?
+            ask(ctx, "/v1/proofs/slot", &query)?
         }
         Command::Trace { product, depth, .. } => {
             let mut query = vec![("identifier", product.to_string())];
             query.extend(depth.map(|depth| ("depth", depth.to_string())));
-            client.get_bytes("/v1/proofs/trace", &query)?
+            ask(ctx, "/v1/proofs/trace", &query)?
         }
     };
-    if bytes.len() > BUNDLE_BYTES_MAX {
-        return Err(CliError::unreachable("the node's proof is too long"));
-    }
-    let bundle = Bundle::parse(&bytes)
-        .map_err(|error| CliError::unreachable(format!("the node's proof: {error}")))?;
     let [claim] = bundle.claims.as_slice() else {
         return Err(CliError::unreachable(format!(
             "the node's proof has {} claims, one was asked for",
@@ -200,26 +217,12 @@ fn show_document(
     if !whole && fields.is_empty() {
         return Ok(());
     }
-    let opening = ctx
-        .vault()?
-        .opening(id)?
-        .ok_or_else(|| CliError::input("the vault does not open this statement").about(id))?;
+    let opening = disclose::opening(ctx, id)?;
     let sequence = sequence_of(bundle)?;
     let shown = if whole {
         Shown::Whole(Box::new(opening))
     } else {
-        let chosen = fields
-            .iter()
-            .map(|pointer| place(&opening, pointer))
-            .collect::<Result<Vec<_>, _>>()?;
-        let disclosure = opening.disclose(&chosen)?.ok_or_else(|| {
-            CliError::input(format!(
-                "the document has no such field: {}",
-                fields.join(", ")
-            ))
-            .hint("a field is a JSON pointer to a single value, such as /name or /parts/0/id")
-        })?;
-        Shown::Fields(Box::new(disclosure))
+        Shown::Fields(Box::new(disclose::choose(&opening, &[], fields)?))
     };
     bundle.documents.push(DocumentItem { sequence, shown });
     Ok(())
@@ -229,30 +232,6 @@ fn sequence_of(bundle: &Bundle) -> Result<Sequence, CliError> {
     match bundle.claims.first() {
         Some(Claim::Recorded { sequence, .. }) => Ok(*sequence),
         _ => Err(CliError::internal("the proof is not of a statement")),
-    }
-}
-
-/// Section and pointer of a field: `/name` in an undivided document, else `/section/name`.
-fn place<'t>(
-    opening: &'t crate::document::Opening,
-    text: &'t str,
-) -> Result<(&'t str, &'t str), CliError> {
-    if opening.sections.len() == 1
-        && let Some(section) = opening.sections.keys().next()
-    {
-        return Ok((section, text));
-    }
-    let rest = text.strip_prefix('/').unwrap_or(text);
-    let end = rest.find('/').unwrap_or(rest.len());
-    let (section, pointer) = rest.split_at(end);
-    if opening.sections.contains_key(section) {
-        Ok((section, pointer))
-    } else {
-        let names: Vec<&str> = opening.sections.keys().map(String::as_str).collect();
-        Err(
-            CliError::input(format!("{text}: the document has no section {section:?}"))
-                .hint(format!("one of: {}", names.join(", "))),
-        )
     }
 }
 

@@ -14,6 +14,7 @@
 //! - the same step with the same document is the same statement, in whichever slot it stands.
 
 mod history;
+mod judged;
 mod open;
 mod show;
 mod step;
@@ -30,6 +31,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::submit::SubmitOptions;
 
+pub(crate) use judged::steps_that_count;
 pub use step::{Taken, take};
 pub use stream::{Named, ShareStream};
 

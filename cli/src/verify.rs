@@ -2,6 +2,7 @@
 //! socket.
 
 mod evidence;
+mod judged;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use jangbu_ledger::bundle::{
 use jangbu_ledger::equivocation::Evidence;
 use jangbu_ledger::id::{Height, TimeMs};
 use jangbu_ledger::json;
+use jangbu_ledger::profile::Judgement;
 use jangbu_ledger::receipt::Receipt;
 use serde::Serialize;
 
@@ -21,7 +23,7 @@ use crate::context::{Context, read_bounded};
 use crate::document::Opening;
 use crate::error::CliError;
 
-pub(crate) use text::claims_in_words;
+pub(crate) use text::{checks, claims_in_words, contents, headline, reason};
 
 /// How a receipt begins.
 const RECEIPT: &[u8] = b"c2sp.org/tlog-proof@";
@@ -32,8 +34,8 @@ const OPENING_BYTES_MAX: u64 = 4 * json::DOCUMENT_BYTES_MAX as u64;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 holds · 2 unreadable file or wrong usage · 3 does not hold: tampered \
-    with or wrong · 4 holds, but not what --min-height or --not-older-than ask for · 5 cannot \
-    tell: evidence is missing"
+    with or wrong · 4 holds, but not what --min-height, --not-older-than or --profile ask for · \
+    5 cannot tell: evidence is missing"
 )]
 pub struct Args {
     /// A receipt (*.tlog-proof), a proof (*.jangbu.json) or evidence against a validator
@@ -48,6 +50,15 @@ pub struct Args {
     /// The checkpoint must not be older, by this machine's clock: 90s, 15m, 24h, 7d
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     not_older_than: Option<Duration>,
+    /// What the file is first about must meet this profile: a name, NAME@VERSION, or a file
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Judge only what this role of the profile sees
+    #[arg(long, value_name = "NAME", requires = "profile")]
+    role: Option<String>,
+    /// Judge as of the end of this block, which the file must show [default: all it covers]
+    #[arg(long, value_name = "HEIGHT", requires = "profile")]
+    at: Option<u64>,
 }
 
 /// The answer.
@@ -60,6 +71,8 @@ struct Answer<'a> {
     reason: Option<String>,
     #[serde(flatten)]
     report: Option<Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judgement: Option<Judgement>,
 }
 
 /// Verifies, prints the verdict, and gives its exit code.
@@ -97,26 +110,37 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
         }
         Ok(report)
     });
-    let (report, failure) = match checked {
+    let (mut report, failure) = match checked {
         Ok(report) => {
             let failure = policy.check(&report).err();
             (Some(report), failure)
         }
         Err(failure) => (None, Some(failure)),
     };
-    let verdict = failure.as_ref().map_or(Verdict::Holds, Failure::verdict);
+    let mut verdict = failure.as_ref().map_or(Verdict::Holds, Failure::verdict);
     if verdict == Verdict::Unreadable {
         let reason = failure
             .map(|failure| failure.to_string())
             .unwrap_or_default();
         return Err(unreadable(&reason));
     }
+    let mut reason = failure.as_ref().map(reason);
+    let mut judgement = None;
+    if let (Some(report), Some(name)) = (&mut report, &args.profile) {
+        let judged = judged::judge(report, name, args.role.as_deref(), args.at)?;
+        // What the file is too old for, it is; a verdict on top does not undo that.
+        if verdict == Verdict::Holds {
+            (verdict, reason) = (judged.verdict, judged.reason);
+        }
+        judgement = judged.judgement;
+    }
     let answer = Answer {
         file: &args.file,
         kind,
         verdict,
-        reason: failure.as_ref().map(text::reason),
+        reason,
         report,
+        judgement,
     };
     ctx.output.object(&answer, || text::answer(&answer));
     Ok(ExitCode::from(verdict.exit_code()))
@@ -124,9 +148,10 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
 
 /// Verifies evidence; what is asked of checkpoints and documents means nothing here.
 fn run_evidence(args: &Args, bytes: &[u8], ctx: &Context) -> Result<ExitCode, CliError> {
-    if !args.documents.is_empty() || args.min_height.is_some() || args.not_older_than.is_some() {
+    let policy = args.min_height.is_some() || args.not_older_than.is_some();
+    if !args.documents.is_empty() || policy || args.profile.is_some() {
         return Err(CliError::input(
-            "--document, --min-height and --not-older-than are for receipts and proofs",
+            "--document, --min-height, --not-older-than and --profile are for receipts and proofs",
         ));
     }
     let parsed = Evidence::parse(bytes)

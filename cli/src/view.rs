@@ -154,6 +154,9 @@ pub fn sentence(statement: &Statement) -> String {
         Kind::NoticeIssued { sort } => {
             format!("warns of {} ({})", about(statement, &subject), lower(sort))
         }
+        Kind::ProfilePublished { version, digest } => {
+            format!("publishes {subject} {version} (digest {})", short(digest))
+        }
         Kind::NoticeLifted { notice } => {
             format!(
                 "lifts its notice {} about {}",

@@ -25,7 +25,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Digest, MemberId, Sequence, Slot, StatementId};
+use crate::id::{Digest, Height, MemberId, Sequence, Slot, StatementId};
 use crate::identifier::Identifier;
 use crate::json::{self, DOCUMENT_BYTES_MAX};
 use crate::merkle::NodeHash;
@@ -35,6 +35,7 @@ use crate::state_tree::StateKey;
 mod anchor;
 mod build;
 mod composition;
+mod document;
 mod evidence;
 mod report;
 mod subject;
@@ -43,11 +44,12 @@ mod verify;
 pub use anchor::{Anchor, KnownMember};
 pub use build::{BuildError, Builder, ENTRIES_MAX, Source};
 pub use composition::{Composition, Edge, Part};
+pub use document::check_opening;
 pub use report::{
-    CheckpointReport, Cosigner, Failure, Finding, OpenedDocument, Policy, Report, StatementReport,
-    SubjectReport, Verdict,
+    CheckpointReport, Cosigner, Failure, Finding, OpenedDocument, OpenedField, Policy, Report,
+    StatementReport, SubjectReport, Verdict,
 };
-pub use verify::{check_opening, verify, verify_receipt};
+pub use verify::{verify, verify_receipt};
 
 use crate::commitment::{Disclosure, Opening};
 
@@ -80,6 +82,9 @@ pub struct Bundle {
     pub subjects: Vec<SubjectItem>,
     /// Documents behind the entries' commitments, where they are shown.
     pub documents: Vec<DocumentItem>,
+    /// Seals of earlier blocks, sorted by height.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub blocks: Vec<Leaf>,
 }
 
 /// What a bundle proves.
@@ -120,6 +125,11 @@ pub enum Claim {
         slot: Slot,
         /// Where the statement is.
         sequence: Sequence,
+    },
+    /// An earlier block is in the log, and its time is known.
+    Block {
+        /// Its height.
+        height: Height,
     },
     /// The component tree below a product is whole, as far down as `depth`.
     Composition {
@@ -207,7 +217,7 @@ pub struct DocumentItem {
 pub enum Shown {
     /// All of it, with its key.
     Whole(Box<Opening>),
-    /// Chosen fields.
+    /// Chosen sections and fields.
     Fields(Box<Disclosure>),
 }
 

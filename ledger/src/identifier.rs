@@ -38,7 +38,7 @@ pub enum IdentifierError {
     /// No known scheme.
     #[error(
         "{0:?} is no identifier this ledger knows: use a GS1 Digital Link or EPC URN, a UUID, \
-         a BPN, lei:, did:web:, did:key:, https:// of your own domain, dataset: or model:"
+         a BPN, lei:, did:web:, did:key:, https:// of your own domain, dataset:, model: or profile:"
     )]
     UnknownScheme(String),
     /// A part is malformed.
@@ -112,6 +112,8 @@ impl Identifier {
             format!("https://{}", host_and_path("the address", rest, false)?)
         } else if let Some(rest) = text.strip_prefix("dataset:") {
             format!("dataset:{}", host_and_path("the dataset", rest, true)?)
+        } else if let Some(name) = text.strip_prefix("profile:") {
+            format!("profile:{}", profile_name(name)?)
         } else if let Some(rest) = text.strip_prefix("model:") {
             format!("model:{}", host_and_path("the model", rest, true)?)
         } else {
@@ -174,7 +176,15 @@ impl Identifier {
     /// they belong to whoever issues them first.
     #[must_use]
     pub fn is_registrable(&self) -> bool {
-        !self.0.starts_with("urn:uuid:") && !self.0.starts_with("did:key:")
+        !["urn:uuid:", "did:key:", "profile:"]
+            .iter()
+            .any(|scheme| self.0.starts_with(scheme))
+    }
+
+    /// Whether it names a compliance profile.
+    #[must_use]
+    pub fn is_profile(&self) -> bool {
+        self.0.starts_with("profile:")
     }
 
     /// Whether the holder of `prefix` may issue it.
@@ -346,6 +356,21 @@ fn host_and_path(
     Ok(format!("{host}/{path}"))
 }
 
+/// A profile's name: 1 to 4 parts of lower-case letters, digits, dots and hyphens.
+fn profile_name(name: &str) -> Result<&str, IdentifierError> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+    let part = |part: &str| !part.is_empty() && part.bytes().all(plain);
+    if name.split('/').count() <= 4 && name.split('/').all(part) {
+        Ok(name)
+    } else {
+        Err(malformed(
+            "the profile's name",
+            "expected up to 4 parts of lower-case letters, digits, dots and hyphens, as \
+             eu-battery/ev",
+        ))
+    }
+}
+
 /// A path segment without anything that two readers could take for two things.
 fn check_segment(what: &'static str, segment: &str) -> Result<(), IdentifierError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~@+=,".contains(&b);
@@ -391,6 +416,7 @@ mod tests {
                 "https://id.gs1.org/01/09521234002000",
             ),
             ("BPNL00000003CML1", "bpn:BPNL00000003CML1"),
+            ("profile:eu-battery/ev", "profile:eu-battery/ev"),
             ("https://Example.com/Parts/7", "https://example.com/Parts/7"),
             // GS1 Digital Link URI 1.4 lets any host serve one, below a path of its own.
             (
@@ -440,6 +466,10 @@ mod tests {
             "https://example.com/a?b",
             "https://user@example.com/a",
             "urn:uuid:1-2-3-4-5",
+            "profile:",
+            "profile:EU/ev",
+            "profile:a//b",
+            "profile:a/b/c/d/e",
             "lei:529900T8BM49AURSDO56",
             "a b",
         ] {

@@ -67,6 +67,12 @@ pub fn brief(reason: &impl fmt::Display) -> String {
     }
 }
 
+/// One step of an RFC 6901 pointer as it is written.
+#[must_use]
+pub fn escape_pointer(step: &str) -> String {
+    step.replace('~', "~0").replace('/', "~1")
+}
+
 /// Parses a document strictly.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ pub mod merkle;
 pub mod note;
 pub mod passport;
 pub mod policy;
+pub mod profile;
 pub mod receipt;
 pub mod rules;
 pub mod sealed;

@@ -9,6 +9,7 @@ mod evidence;
 mod handover;
 mod notice;
 mod passport;
+mod profile;
 mod rule;
 mod share;
 mod subject;
@@ -132,6 +133,9 @@ pub fn judge(
         Kind::NoticeLifted { notice } => notice::lift(state, author, statement, notice),
         Kind::ShareStep { with, deed } => {
             share::step(state, author, &member, statement, with, deed)
+        }
+        Kind::ProfilePublished { version, digest } => {
+            profile::publish(state, author, &member, statement, version, *digest)
         }
         Kind::GranularityLinked { part_of } => {
             passport::link_granularity(state, author, &member, statement, part_of)

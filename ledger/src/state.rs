@@ -242,6 +242,15 @@ pub struct SlotRecord {
     pub sequence: Sequence,
 }
 
+/// A published version of a compliance profile.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ProfileRecord {
+    /// The profile's digest.
+    pub digest: Digest,
+    /// The entry that published it.
+    pub sequence: Sequence,
+}
+
 /// A validator, kept for ever so that what it once signed stays checkable.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct ValidatorRecord {
@@ -277,6 +286,7 @@ impl Record for HandoverRecord {}
 impl Record for NoticeRecord {}
 impl Record for ShareRecord {}
 impl Record for UseRecord {}
+impl Record for ProfileRecord {}
 impl Record for ValidatorRecord {}
 impl Record for OffenceRecord {}
 
@@ -365,6 +375,10 @@ pub mod key {
     state_key! {
         /// A [`super::UseRecord`], by its statement.
         usage, "jangbu/state-use/v1", id: StatementId
+    }
+    state_key! {
+        /// A [`super::ProfileRecord`], by the profile's subject and the version.
+        profile, "jangbu/state-profile/v1", name: SubjectId, version: String
     }
     state_key! {
         /// A [`super::ValidatorRecord`], by its consensus key.

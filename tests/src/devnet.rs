@@ -67,6 +67,23 @@ impl Devnet {
         ran
     }
 
+    /// Runs `jangbu` as somebody who has the genesis file and nothing else, with `--json`.
+    #[must_use]
+    pub fn offline(&self, arguments: &[&str]) -> Ran {
+        let nowhere = tempfile::tempdir().unwrap();
+        let output = jangbu()
+            .arg("--json")
+            .args(arguments)
+            .arg("--genesis")
+            .arg(self.path().join("genesis.json"))
+            .env("HOME", nowhere.path())
+            .env("XDG_CONFIG_HOME", nowhere.path())
+            .current_dir(nowhere.path())
+            .output()
+            .unwrap();
+        Ran::of(&output)
+    }
+
     /// Number of entries in the log of a member's node.
     #[must_use]
     pub fn log_size(&self, member: &str) -> u64 {

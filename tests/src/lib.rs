@@ -1,6 +1,7 @@
 //! End-to-end tests with real processes, the simulator, published vectors, verifiers made by
 //! others.
 
+pub mod altered;
 mod binary;
 pub mod chaos;
 pub mod cluster;

@@ -3,6 +3,7 @@
 //! Blocks are made and executed by the replica's own code, one for each envelope; only agreement
 //! is left out. What it records can be proved like what a node records.
 
+pub mod passports;
 pub mod story;
 
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use jangbu_ledger::codec;
 use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope, STATEMENTS_MAX};
 use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::hash::Domain;
-use jangbu_ledger::id::{Digest, EnvelopeId, KeyId, MemberId, Sequence, StatementId, TimeMs};
+use jangbu_ledger::id::{
+    Digest, EnvelopeId, Height, KeyId, MemberId, Sequence, StatementId, TimeMs,
+};
 use jangbu_ledger::identifier::{Identifier, Prefix, PrefixError};
 use jangbu_ledger::merkle::{NodeHash, NodeReader, ProveError, prove_inclusion};
 use jangbu_ledger::receipt::Receipt;
@@ -483,6 +486,11 @@ impl Source for World {
             at = at.next();
         }
         Ok(found)
+    }
+
+    fn seal(&self, height: Height) -> Result<Option<Sequence>, StoreError> {
+        let block = self.store.block(height)?;
+        Ok(block.map(|stored| Sequence(stored.block.header.log_size)))
     }
 
     fn state(&self) -> &dyn StateNodes {

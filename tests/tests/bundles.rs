@@ -13,6 +13,7 @@ use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::passport::Life;
 use jangbu_ledger::state::KeyPurpose;
 use jangbu_ledger::statement::{Kind, Statement};
+use jangbu_tests::altered::{changes, says};
 use jangbu_tests::world::story::{self, BATCH, CELL, PART, PRODUCT, Story, UNKNOWN};
 use jangbu_tests::world::{FOUNDED_MS, Key, signing_key};
 use serde_json::Value;
@@ -37,6 +38,7 @@ fn everything(story: &Story) -> Bundle {
     builder.subject(&id(UNKNOWN)).unwrap();
     builder.slot(story.sealed_by, story.used).unwrap();
     builder.slot(story.sealed_by, story.empty).unwrap();
+    builder.block(Height(3)).unwrap();
     builder.composition(&id(PRODUCT), None).unwrap();
     let mut bundle = builder.finish();
     let sequence = bundle
@@ -47,11 +49,7 @@ fn everything(story: &Story) -> Bundle {
             _ => None,
         })
         .unwrap();
-    let fields = story
-        .opening
-        .disclose(&[("public", "/name")])
-        .unwrap()
-        .unwrap();
+    let fields = story.opening.disclose(&[], &[("public", "/name")]).unwrap();
     bundle.documents.push(DocumentItem {
         sequence,
         shown: Shown::Fields(Box::new(fields)),
@@ -67,7 +65,11 @@ fn a_bundle_survives_its_file_and_every_claim_holds() {
     let read = Bundle::parse(text.as_bytes()).unwrap();
     assert_eq!(read, made);
     let report = verify(&read, &anchor(&story)).unwrap();
-    assert_eq!(report.findings.len(), 6);
+    assert_eq!(report.findings.len(), 7);
+    let Some(Finding::Block { time_ms, .. }) = report.findings.get(5) else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(*time_ms, TimeMs(FOUNDED_MS + 3_000));
     assert_eq!(report.checkpoint.height, Some(Height(9)));
     assert_eq!(report.checkpoint.cosigners.len(), 3);
     assert!(
@@ -76,7 +78,7 @@ fn a_bundle_survives_its_file_and_every_claim_holds() {
             .iter()
             .all(|shown| shown.signature_checked)
     );
-    assert_eq!(report.documents[0].content[0]["value"], "StaxWall");
+    assert_eq!(report.documents[0].fields[0].value, "StaxWall");
     let Some(Finding::Complete(batch)) = report.findings.get(1) else {
         panic!("{:?}", report.findings);
     };
@@ -139,98 +141,6 @@ fn a_tree_cut_at_a_depth_says_what_it_does_not_follow() {
     assert_eq!(tree.not_followed, [id(PART)]);
     assert_eq!(tree.edges.len(), 1);
     assert!(report.not_checked.iter().any(|line| line.contains("depth")));
-}
-
-/// What a report says, line by line, so that one can be compared with another.
-fn says(report: &Report) -> BTreeSet<String> {
-    let mut lines = BTreeSet::new();
-    for finding in &report.findings {
-        lines.insert(serde_json::to_string(finding).unwrap());
-    }
-    for shown in &report.statements {
-        lines.insert(serde_json::to_string(shown).unwrap());
-    }
-    for document in &report.documents {
-        lines.insert(serde_json::to_string(document).unwrap());
-    }
-    lines.insert(serde_json::to_string(&report.checkpoint).unwrap());
-    lines
-}
-
-/// One change of a JSON document: at a pointer, in a way.
-fn changes(value: &Value) -> Vec<(String, Value)> {
-    let mut found = Vec::new();
-    let mut open = vec![String::new()];
-    while let Some(at) = open.pop() {
-        let mut change = |what: &str, new: Value| {
-            let mut changed = value.clone();
-            *changed.pointer_mut(&at).unwrap() = new;
-            found.push((format!("{what} {at}"), changed));
-        };
-        match value.pointer(&at).unwrap() {
-            Value::Null => change("fill", Value::String("AAAA".into())),
-            Value::Bool(b) => change("negate", Value::Bool(!b)),
-            Value::Number(n) => {
-                let n = n.as_u64().unwrap();
-                change("increase", Value::from(n + 1));
-                change("decrease", Value::from(n.saturating_sub(1)));
-            }
-            Value::String(text) => {
-                // First, last and a middle character; each replaced by another of its class.
-                let chars: Vec<char> = text.chars().collect();
-                let middle = [chars.len() / 3, chars.len() / 2, 2 * chars.len() / 3];
-                let places = BTreeSet::from([0, middle[0], middle[1], middle[2], chars.len() - 1]);
-                for place in places {
-                    let mut other = chars.clone();
-                    other[place] = match chars[place] {
-                        '0' => '1',
-                        'a'..='e' | 'A'..='Y' | 'g'..='y' | '1'..='8' => {
-                            char::from_u32(chars[place] as u32 + 1).unwrap()
-                        }
-                        'f' => 'e',
-                        '9' => '0',
-                        _ => 'B',
-                    };
-                    change("alter", Value::String(other.iter().collect()));
-                }
-                change("cut", Value::String(chars[1..].iter().collect()));
-                change("extend", Value::String(format!("{text}A")));
-                change("remove", Value::Null);
-            }
-            Value::Array(items) => {
-                for n in 0..items.len() {
-                    open.push(format!("{at}/{n}"));
-                    let mut fewer = items.clone();
-                    fewer.remove(n);
-                    change("drop one of", Value::Array(fewer));
-                    let mut more = items.clone();
-                    more.insert(n, items[n].clone());
-                    change("double one of", Value::Array(more));
-                    if n > 0 {
-                        let mut swapped = items.clone();
-                        swapped.swap(n - 1, n);
-                        change("swap two of", Value::Array(swapped));
-                        change("cut", Value::Array(items[..n].to_vec()));
-                    }
-                }
-            }
-            Value::Object(map) => {
-                for key in map.keys() {
-                    open.push(format!(
-                        "{at}/{}",
-                        key.replace('~', "~0").replace('/', "~1")
-                    ));
-                    let mut fewer = map.clone();
-                    fewer.remove(key);
-                    change("drop a field of", Value::Object(fewer));
-                }
-                let mut more = map.clone();
-                more.insert("extra".into(), Value::from(1));
-                change("add a field to", Value::Object(more));
-            }
-        }
-    }
-    found
 }
 
 #[test]
@@ -491,7 +401,7 @@ fn a_document_that_the_verifier_brings_is_checked_against_its_statement() {
             .iter()
             .any(|line| line.starts_with("the documents of"))
     );
-    assert_eq!(report.documents[0].content["public"]["kWh"], 10.24);
+    assert_eq!(report.documents[0].sections["public"]["kWh"], 10.24);
 
     let mut other = story.opening.clone();
     other

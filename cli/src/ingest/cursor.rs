@@ -1,7 +1,7 @@
 //! A place inside a JSON document, so that every complaint says where.
 
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::json::JsonError;
+use jangbu_ledger::json::{self, JsonError};
 use serde_json::{Map, Value};
 
 /// Why a document cannot be read, and where in it.
@@ -148,7 +148,7 @@ impl<'a> At<'a> {
     }
 
     fn child(&self, key: &str, value: &'a Value) -> Self {
-        let escaped = key.replace('~', "~0").replace('/', "~1");
+        let escaped = json::escape_pointer(key);
         Self {
             value,
             pointer: format!("{}/{escaped}", self.pointer),

@@ -3,10 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use jangbu_ledger::bundle::{Composition, Failure, Finding, Report, SubjectReport, Verdict};
+use jangbu_ledger::bundle::{
+    Composition, Failure, Finding, OpenedDocument, Report, SubjectReport, Verdict,
+};
+use jangbu_ledger::commitment::WHOLE;
 use jangbu_ledger::id::TimeMs;
 
 use super::Answer;
+use crate::check;
 use crate::client::{PassportAnswer, Relation, TraceAnswer, TraceEdge, TraceNode};
 use crate::trace;
 use crate::view::{rfc3339, sentence, short, table};
@@ -17,7 +21,7 @@ const STATEMENTS_MAX: usize = 40;
 const DOCUMENT_LINES_MAX: usize = 24;
 
 /// The first lines of every answer: the verdict, the file and why.
-pub(super) fn headline(verdict: Verdict, file: &Path, reason: Option<&str>) -> String {
+pub(crate) fn headline(verdict: Verdict, file: &Path, reason: Option<&str>) -> String {
     let verdict = match verdict {
         Verdict::Holds => "HOLDS",
         Verdict::DoesNotHold => "DOES NOT HOLD",
@@ -33,7 +37,7 @@ pub(super) fn headline(verdict: Verdict, file: &Path, reason: Option<&str>) -> S
 }
 
 /// The last lines of every answer: what was checked and what was not.
-pub(super) fn checks<'a>(
+pub(crate) fn checks<'a>(
     checked: impl Iterator<Item = &'a str>,
     not_checked: impl Iterator<Item = &'a str>,
 ) -> String {
@@ -51,7 +55,13 @@ pub(super) fn checks<'a>(
 pub(super) fn answer(answer: &Answer<'_>) -> String {
     let mut text = headline(answer.verdict, answer.file, answer.reason.as_deref());
     match &answer.report {
-        Some(report) => text.push_str(&body(report)),
+        Some(report) => {
+            text.push_str(&body(report));
+            if let Some(judgement) = &answer.judgement {
+                text.push('\n');
+                text.push_str(&check::text(judgement));
+            }
+        }
         None => text.push_str("  Nothing in this file is to be relied on.\n"),
     }
     text
@@ -121,14 +131,7 @@ fn body(report: &Report) -> String {
             "\ndocument of entry {}: {}, version {}, {}",
             document.sequence, document.subject, document.version, document.schema
         );
-        let content = serde_json::to_string_pretty(&document.content).unwrap_or_default();
-        for line in content.lines().take(DOCUMENT_LINES_MAX) {
-            let _ = writeln!(text, "  {line}");
-        }
-        let more = content.lines().count().saturating_sub(DOCUMENT_LINES_MAX);
-        if more > 0 {
-            let _ = writeln!(text, "  … {more} more lines; --json shows all");
-        }
+        text.push_str(&contents(document));
     }
     text.push_str(&checks(
         report.checked.iter().map(AsRef::as_ref),
@@ -137,8 +140,40 @@ fn body(report: &Report) -> String {
     text
 }
 
+/// What is shown of a document: whole sections, then single fields, then what is hidden.
+pub(crate) fn contents(document: &OpenedDocument) -> String {
+    let mut lines = Vec::new();
+    for (name, value) in &document.sections {
+        if name != WHOLE {
+            lines.push(format!("section {name}"));
+        }
+        let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
+        lines.extend(pretty.lines().map(str::to_owned));
+    }
+    for field in &document.fields {
+        let section = match field.section.as_str() {
+            WHOLE => String::new(),
+            name => format!("section {name}  "),
+        };
+        lines.push(format!("{section}{} = {}", field.pointer, field.value));
+    }
+    let more = lines.len().saturating_sub(DOCUMENT_LINES_MAX);
+    lines.truncate(DOCUMENT_LINES_MAX);
+    if more > 0 {
+        lines.push(format!("… {more} more lines; --json shows all"));
+    }
+    if !document.hidden.is_empty() {
+        let names = document.hidden.join(", ");
+        lines.push(format!("(not shown whole: {names})"));
+    }
+    lines.iter().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "  {line}");
+        text
+    })
+}
+
 /// Why a file is not believed, with times as people read them.
-pub(super) fn reason(failure: &Failure) -> String {
+pub(crate) fn reason(failure: &Failure) -> String {
     match failure {
         Failure::TooOld {
             cosigned_s,
@@ -185,6 +220,9 @@ fn in_words(finding: &Finding) -> String {
             sequence,
             ..
         } => format!("the slot {slot} of {member_name} holds entry {sequence}"),
+        Finding::Block {
+            height, time_ms, ..
+        } => format!("block {height} was sealed at {}", rfc3339(*time_ms)),
         Finding::Composition(composition) => format!(
             "{} is made of exactly this: {} links among {} things, each with all its statements",
             composition.root,

@@ -6,7 +6,7 @@ use super::{Blob, Bundle, Claim, FORMAT, Leaf, SignedEntry, SignedHeader, StateI
 use crate::block::{BlockHeader, Entry, EntryBody, RecordedStatement};
 use crate::codec;
 use crate::envelope::Envelope;
-use crate::id::{EnvelopeId, MemberId, Sequence, Slot, StatementId};
+use crate::id::{EnvelopeId, Height, MemberId, Sequence, Slot, StatementId};
 use crate::identifier::Identifier;
 use crate::merkle::{NodeReader, ProveError, prove_inclusion};
 use crate::note::Note;
@@ -40,6 +40,8 @@ pub trait Source: NodeReader {
         after: Option<Sequence>,
         limit: usize,
     ) -> Result<Vec<Sequence>, Self::Error>;
+    /// Where the seal of a block is.
+    fn seal(&self, height: Height) -> Result<Option<Sequence>, Self::Error>;
     /// Nodes and values of the state tree.
     fn state(&self) -> &dyn StateNodes;
 }
@@ -48,6 +50,9 @@ pub trait Source: NodeReader {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError<E> {
+    /// There is no such block.
+    #[error("block {0} is not on the ledger of this node, or not final yet")]
+    NoBlock(Height),
     /// There is no such statement.
     #[error("the statement {0} is not on the ledger of this node, or not final yet")]
     NoStatement(StatementId),
@@ -132,6 +137,7 @@ impl<'a, S: Source> Builder<'a, S> {
             state: Vec::new(),
             subjects: Vec::new(),
             documents: Vec::new(),
+            blocks: Vec::new(),
         };
         Ok(Self {
             source,
@@ -221,6 +227,46 @@ impl<'a, S: Source> Builder<'a, S> {
             root: root.clone(),
             depth,
         });
+        Ok(())
+    }
+
+    /// Claims that a block is sealed, unless it is the checkpoint's own, whose seal is there.
+    /// Several are to be claimed from the lowest up.
+    pub fn block(&mut self, height: Height) -> Built<(), S> {
+        if height == self.seal.height {
+            return Ok(());
+        }
+        let found = self.source.seal(height).map_err(BuildError::Source)?;
+        let sequence = found
+            .filter(|sequence| sequence.0 < self.size)
+            .ok_or(BuildError::NoBlock(height))?;
+        self.bundle.blocks.push(Leaf {
+            entry: Blob(read_entry(self.source, sequence)?),
+            path: path(self.source, sequence, self.size)?,
+        });
+        self.bundle.claims.push(Claim::Block { height });
+        Ok(())
+    }
+
+    /// Claims that these are all statements about a thing and about the batch and the model it
+    /// is of, as far as its owners say so.
+    pub fn lineage(&mut self, identifier: &Identifier) -> Built<(), S> {
+        let mut next = Some(identifier.clone());
+        // An item, its batch, its model.
+        for _ in 0..3 {
+            let Some(identifier) = next.take() else {
+                break;
+            };
+            self.subject(&identifier)?;
+            let listed = self.subjects.get(&identifier);
+            next = listed.and_then(|subject| {
+                let mut statements = subject.open.iter().filter_map(|at| self.entries.get(at));
+                statements.find_map(|signed| match &signed.statement.statement.kind {
+                    Kind::GranularityLinked { part_of } => Some(part_of.clone()),
+                    _ => None,
+                })
+            });
+        }
         Ok(())
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Evidence<'a> {
     state: BTreeMap<StateKey, Option<Vec<u8>>>,
     entries_used: BTreeSet<Sequence>,
     state_used: BTreeSet<StateKey>,
+    blocks: BTreeMap<Height, (TimeMs, Sequence)>,
+    blocks_used: BTreeSet<Height>,
     /// A header that no entry is of.
     header_unused: Option<usize>,
 }
@@ -60,8 +62,11 @@ impl<'a> Evidence<'a> {
             state,
             entries_used: BTreeSet::new(),
             state_used: BTreeSet::new(),
+            blocks: BTreeMap::new(),
+            blocks_used: BTreeSet::new(),
             header_unused: None,
         };
+        evidence.verify_blocks(bundle)?;
         evidence.verify_entries(bundle)?;
         Ok(evidence)
     }
@@ -75,6 +80,15 @@ impl<'a> Evidence<'a> {
         };
         self.entries_used.insert(sequence);
         Ok(proved)
+    }
+
+    /// Time and seal of an earlier block, for a claim that needs them.
+    pub(super) fn block(&mut self, height: Height) -> Result<(TimeMs, Sequence), Failure> {
+        let found = self.blocks.get(&height).copied().ok_or_else(|| {
+            Failure::Missing(format!("the seal of block {height} is not in the bundle"))
+        })?;
+        self.blocks_used.insert(height);
+        Ok(found)
     }
 
     /// A record of the state, for a claim that needs it; `what` names it for people.
@@ -118,11 +132,36 @@ impl<'a> Evidence<'a> {
                 "no entry is of the envelope header number {index}"
             )));
         }
+        let unused = self.blocks.keys().find(|at| !self.blocks_used.contains(at));
+        if let Some(height) = unused {
+            return Err(Failure::Order(format!(
+                "no claim uses the seal of block {height}"
+            )));
+        }
         let unused = self.state.keys().find(|at| !self.state_used.contains(at));
         if let Some(key) = unused {
             return Err(Failure::Order(format!(
                 "no claim uses the state proof for key {key}"
             )));
+        }
+        Ok(())
+    }
+
+    fn verify_blocks(&mut self, bundle: &Bundle) -> Result<(), Failure> {
+        for leaf in &bundle.blocks {
+            let sequence = Entry::decode(&leaf.entry.0)
+                .map_err(|error| Failure::Seal(error.to_string()))?
+                .sequence;
+            let header = seal_at(leaf, sequence.0, &self.checkpoint, self.anchor)?;
+            let before = self.blocks.last_key_value();
+            if before.is_some_and(|(last, _)| *last >= header.height) {
+                return Err(Failure::Order(format!(
+                    "the seal of block {} stands twice or in the wrong place",
+                    header.height
+                )));
+            }
+            self.blocks
+                .insert(header.height, (header.time_ms, sequence));
         }
         Ok(())
     }
@@ -303,23 +342,22 @@ pub(super) fn statement_entry(
     }
 }
 
-fn verify_seal(
+/// The seal at a position of the log.
+fn seal_at(
     leaf: &Leaf,
+    position: u64,
     checkpoint: &FinalCheckpoint,
     anchor: &Anchor,
 ) -> Result<BlockHeader, Failure> {
     let fault = |reason: &str| Failure::Seal(reason.into());
     let (size, root) = (checkpoint.checkpoint.size, &checkpoint.checkpoint.root);
-    let Some(last) = size.checked_sub(1) else {
-        return Err(fault("the log is empty"));
-    };
-    verify_inclusion(&leaf_hash(&leaf.entry.0), last, size, &leaf.path, root)
+    verify_inclusion(&leaf_hash(&leaf.entry.0), position, size, &leaf.path, root)
         .map_err(|error| Failure::Seal(error.to_string()))?;
     let entry = Entry::decode(&leaf.entry.0).map_err(|error| Failure::Seal(error.to_string()))?;
     let EntryBody::Seal(header) = entry.body else {
-        return Err(fault("the checkpoint's last entry is no seal"));
+        return Err(fault("the entry is no seal"));
     };
-    if entry.sequence.0 != last || header.log_size != last {
+    if entry.sequence.0 != position || header.log_size != position {
         return Err(fault("it names another position than its own"));
     }
     if header.height != entry.height || header.time_ms != entry.time_ms {
@@ -328,6 +366,18 @@ fn verify_seal(
     if header.chain_id != anchor.chain_id {
         return Err(fault("it is of another ledger"));
     }
+    Ok(*header)
+}
+
+fn verify_seal(
+    leaf: &Leaf,
+    checkpoint: &FinalCheckpoint,
+    anchor: &Anchor,
+) -> Result<BlockHeader, Failure> {
+    let Some(last) = checkpoint.checkpoint.size.checked_sub(1) else {
+        return Err(Failure::Seal("the log is empty".into()));
+    };
+    let header = seal_at(leaf, last, checkpoint, anchor)?;
     if header.protocol_version != PROTOCOL_VERSION {
         return Err(Failure::Missing(format!(
             "the ledger speaks protocol version {}, this program knows {PROTOCOL_VERSION}",
@@ -341,7 +391,7 @@ fn verify_seal(
                 .into(),
         ));
     }
-    Ok(*header)
+    Ok(header)
 }
 
 fn verify_state(

@@ -1,6 +1,9 @@
 //! What a verifier says: the verdict, what it checked, and what it did not.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Composition;
 use crate::checkpoint::QuorumError;
@@ -260,6 +263,15 @@ pub enum Finding {
         /// Where the statement is.
         sequence: Sequence,
     },
+    /// See `Claim::Block`.
+    Block {
+        /// Its height.
+        height: Height,
+        /// Its time.
+        time_ms: TimeMs,
+        /// Its seal's place in the log.
+        sequence: Sequence,
+    },
     /// See `Claim::Composition`.
     Composition(Composition),
 }
@@ -298,8 +310,23 @@ pub struct OpenedDocument {
     pub version: u32,
     /// Name of its schema.
     pub schema: String,
-    /// What is shown: the document, or a list of its fields by section and pointer.
-    pub content: serde_json::Value,
+    /// The sections that are shown whole, by name.
+    pub sections: BTreeMap<String, Value>,
+    /// The fields that are shown of other sections, by section and pointer.
+    pub fields: Vec<OpenedField>,
+    /// The sections that are not shown whole.
+    pub hidden: Vec<String>,
+}
+
+/// A field that fits its document's commitment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OpenedField {
+    /// Its section.
+    pub section: String,
+    /// RFC 6901 pointer inside the section.
+    pub pointer: String,
+    /// Its value.
+    pub value: Value,
 }
 
 /// What a verifier may ask for beyond truth.

@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::{Evidence, Proved, statement_entry};
 use super::subject::{self, Complete};
 use super::{
-    Anchor, Bundle, CheckpointReport, Claim, Cosigner, DocumentItem, Failure, Finding,
-    OpenedDocument, Report, Shown, StatementReport, composition,
+    Anchor, Bundle, CheckpointReport, Claim, Cosigner, Failure, Finding, OpenedDocument, Report,
+    StatementReport, composition, document,
 };
-use crate::block::{Entry, EntryBody, RecordedStatement};
+use crate::block::{Entry, EntryBody};
 use crate::checkpoint::FinalCheckpoint;
-use crate::commitment::{Disclosure, Opening, schema_digest};
 use crate::identifier::Identifier;
 use crate::receipt::Receipt;
 use crate::state::{SlotRecord, key};
@@ -59,7 +58,7 @@ pub fn verify(bundle: &Bundle, anchor: &Anchor) -> Result<Report, Failure> {
     let documents = bundle
         .documents
         .iter()
-        .map(|item| open(&mut evidence, item))
+        .map(|item| document::open(&mut evidence, item))
         .collect::<Result<Vec<_>, _>>()?;
     evidence.check_all_used()?;
     Ok(report(&evidence, findings, documents))
@@ -109,7 +108,7 @@ pub fn verify_receipt(receipt: &Receipt, anchor: &Anchor) -> Result<Report, Fail
                  it (a bundle does: `jangbu prove statement`)"
                     .into(),
             );
-            report.not_checked.push(document_unchecked(&recorded));
+            report.not_checked.push(document::unchecked(&recorded));
             report.statements.push(StatementReport {
                 sequence: entry.sequence,
                 height: entry.height,
@@ -132,66 +131,6 @@ pub fn verify_receipt(receipt: &Receipt, anchor: &Anchor) -> Result<Report, Fail
         .not_checked
         .extend([NOT_LATER.into(), NOT_OUTSIDE.into()]);
     Ok(report)
-}
-
-/// Checks a document that the verifier brings along against the statement it was said in.
-///
-/// # Errors
-///
-/// [`Failure::Document`] if it is another document, [`Failure::Missing`] if no statement of the
-/// report commits to it.
-pub fn check_opening(report: &mut Report, opening: &Opening) -> Result<(), Failure> {
-    let commitment = opening.commitment().map_err(|error| {
-        Failure::Missing(format!("the document cannot be made canonical: {error}"))
-    })?;
-    let found = report
-        .statements
-        .iter()
-        .find(|shown| shown.statement.commitment == commitment);
-    let Some(shown) = found else {
-        // One that names the same subject is what the document pretends to be.
-        let meant = report
-            .statements
-            .iter()
-            .find(|shown| names(&shown.statement, &opening.subject));
-        return Err(match meant {
-            Some(shown) => Failure::Document {
-                sequence: shown.sequence,
-                reason: format!(
-                    "no statement about {} that is shown commits to it",
-                    opening.subject
-                ),
-            },
-            None => Failure::Missing(format!("no statement about {} is shown", opening.subject)),
-        });
-    };
-    let sequence = shown.sequence;
-    fits(
-        &shown.statement,
-        &opening.subject,
-        opening.version,
-        &opening.schema,
-    )
-    .map_err(|reason| Failure::Document { sequence, reason })?;
-    report.documents.push(OpenedDocument {
-        sequence,
-        subject: opening.subject.clone(),
-        version: opening.version,
-        schema: opening.schema.clone(),
-        content: opening.document(),
-    });
-    let (statements, documents) = (&report.statements, &report.documents);
-    let list = unopened(
-        statements
-            .iter()
-            .map(|shown| (shown.sequence, &shown.statement)),
-        documents,
-    );
-    report
-        .not_checked
-        .retain(|line| !line.starts_with(DOCUMENTS));
-    report.not_checked.extend(list);
-    Ok(())
 }
 
 fn derive(
@@ -290,6 +229,14 @@ fn derive(
                 sequence: *sequence,
             })
         }
+        Claim::Block { height } => {
+            let (time_ms, sequence) = evidence.block(*height)?;
+            Ok(Finding::Block {
+                height: *height,
+                time_ms,
+                sequence,
+            })
+        }
         Claim::Composition { root, depth } => {
             let composition = composition::verify(evidence, subjects, root, *depth)?;
             for part in &composition.parts {
@@ -298,92 +245,6 @@ fn derive(
             Ok(Finding::Composition(composition))
         }
     }
-}
-
-/// Checks a shown document against its statement's commitment.
-fn open(evidence: &mut Evidence<'_>, item: &DocumentItem) -> Result<OpenedDocument, Failure> {
-    let sequence = item.sequence;
-    let fault = |reason: String| Failure::Document { sequence, reason };
-    let statement = &evidence.entry(sequence)?.recorded.statement;
-    let (subject, version, schema, content) = match &item.shown {
-        Shown::Whole(opening) => {
-            let commitment = opening
-                .commitment()
-                .map_err(|error| fault(error.to_string()))?;
-            if commitment != statement.commitment {
-                return Err(fault(
-                    "it leads to another commitment than the statement's".into(),
-                ));
-            }
-            (
-                &opening.subject,
-                &opening.version,
-                &opening.schema,
-                opening.document(),
-            )
-        }
-        Shown::Fields(disclosure) => {
-            disclosure
-                .verify(&statement.commitment)
-                .map_err(|error| fault(error.to_string()))?;
-            let Disclosure {
-                subject,
-                version,
-                schema,
-                fields,
-                ..
-            } = disclosure.as_ref();
-            let shown: Vec<_> = fields
-                .iter()
-                .map(|field| {
-                    serde_json::json!({
-                        "section": field.section,
-                        "pointer": field.pointer,
-                        "value": field.value,
-                    })
-                })
-                .collect();
-            (subject, version, schema, serde_json::Value::Array(shown))
-        }
-    };
-    fits(statement, subject, *version, schema).map_err(fault)?;
-    Ok(OpenedDocument {
-        sequence,
-        subject: subject.clone(),
-        version: *version,
-        schema: schema.clone(),
-        content,
-    })
-}
-
-/// Whether a document is about what its statement is about, where the statement says so.
-fn fits(
-    statement: &crate::statement::Statement,
-    subject: &Identifier,
-    version: u32,
-    schema: &str,
-) -> Result<(), String> {
-    if !names(statement, subject) {
-        return Err(format!("it is about {subject}, the statement is not"));
-    }
-    let stated = match &statement.kind {
-        Kind::PassportIssued { schema, .. } => Some((1, schema)),
-        Kind::PassportSuperseded { version, schema } => Some((*version, schema)),
-        _ => None,
-    };
-    match stated {
-        Some(stated) if stated != (version, &schema_digest(schema)) => {
-            Err("its version or schema is not the passport's".into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn names(statement: &crate::statement::Statement, subject: &Identifier) -> bool {
-    statement.streams.iter().any(|stream| match stream {
-        Stream::Open(identifier) | Stream::Claims(identifier) => identifier == subject,
-        Stream::Sealed(_) => false,
-    })
 }
 
 fn checkpoint(verified: &FinalCheckpoint, anchor: &Anchor) -> CheckpointReport {
@@ -454,7 +315,7 @@ fn report(
         ));
     }
     let mut not_checked = vec![NOT_TRUTH.to_owned()];
-    not_checked.extend(unopened(
+    not_checked.extend(document::unopened(
         evidence
             .statements()
             .map(|proved| (proved.sequence, &proved.recorded.statement)),
@@ -513,6 +374,9 @@ fn in_words(finding: &Finding) -> String {
             sequence,
             ..
         } => format!("entry {sequence} is in the slot {slot} of {member_name}"),
+        Finding::Block {
+            height, sequence, ..
+        } => format!("entry {sequence} seals block {height}"),
         Finding::Composition(composition) => format!(
             "below {} there are exactly these: {} among {}, each with all its statements",
             composition.root,
@@ -523,38 +387,8 @@ fn in_words(finding: &Finding) -> String {
 }
 
 /// `1 thing`, `2 things`.
-fn counted(number: impl std::fmt::Display, what: &str) -> String {
+pub(super) fn counted(number: impl std::fmt::Display, what: &str) -> String {
     let number = number.to_string();
     let plural = if number == "1" { "" } else { "s" };
     format!("{number} {what}{plural}")
-}
-
-/// How the line about unopened documents begins.
-const DOCUMENTS: &str = "the documents of ";
-
-fn unopened<'s>(
-    statements: impl Iterator<Item = (crate::id::Sequence, &'s crate::statement::Statement)>,
-    documents: &[OpenedDocument],
-) -> Option<String> {
-    let open: BTreeSet<_> = documents.iter().map(|document| document.sequence).collect();
-    let closed = statements
-        .filter(|(sequence, statement)| {
-            !matches!(statement.kind, Kind::Sealed) && !open.contains(sequence)
-        })
-        .count();
-    (closed > 0).then(|| {
-        format!(
-            "{DOCUMENTS}{}: commitments are shown",
-            counted(closed, "statement")
-        )
-    })
-}
-
-fn document_unchecked(recorded: &RecordedStatement) -> String {
-    match recorded.statement.kind {
-        Kind::Sealed => {
-            "what the sealed statement says: only holders of the stream's key can".into()
-        }
-        _ => format!("{DOCUMENTS}1 statement: its commitment is shown"),
-    }
 }

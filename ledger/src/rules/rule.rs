@@ -106,11 +106,13 @@ pub enum Rule {
     SealedOpens,
     /// A slot counts once those before it are filled. Judged by who holds the key.
     SlotOrder,
+    /// A version of a profile is published once.
+    ProfileOnce,
 }
 
 impl Rule {
     /// Every rule, in the order of their numbers.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::MemberKnown,
         Self::KeyPurpose,
         Self::MemberRole,
@@ -161,6 +163,7 @@ impl Rule {
         Self::ShareRejection,
         Self::SealedOpens,
         Self::SlotOrder,
+        Self::ProfileOnce,
     ];
 
     /// The id in documents, errors and problem types.
@@ -217,6 +220,7 @@ impl Rule {
             Self::ShareRejection => "share.rejection",
             Self::SealedOpens => "sealed.opens",
             Self::SlotOrder => "slot.order",
+            Self::ProfileOnce => "profile.once",
         }
     }
 
@@ -322,6 +326,7 @@ impl Rule {
             Self::SlotOrder => {
                 "the slot was filled before the slot before it, so it does not count"
             }
+            Self::ProfileOnce => "this version of the profile is already published",
         }
     }
 }

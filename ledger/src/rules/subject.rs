@@ -1,6 +1,7 @@
 //! Who may speak about what: ownership of identifiers, open and claims streams.
 
 use super::{Author, Judgement, Rule, RuleError, refuse_unless};
+use crate::id::MemberId;
 use crate::identifier::Identifier;
 use crate::state::{MemberRecord, Overlay, Role, StateError, StreamRecord, SubjectRecord, key};
 use crate::statement::{Statement, Stream};
@@ -32,8 +33,13 @@ pub(super) fn own(
         // must not be a way to squat on it.
         refuse_unless(opens_unregistrable, Rule::SubjectKnown)?;
     }
-    Ok(SubjectRecord {
-        owner: *author.member,
+    Ok(opened_by(*author.member))
+}
+
+/// A subject of which nothing was said yet.
+pub(super) const fn opened_by(owner: MemberId) -> SubjectRecord {
+    SubjectRecord {
+        owner,
         stream: StreamRecord::EMPTY,
         passport: None,
         part_of: None,
@@ -41,7 +47,7 @@ pub(super) fn own(
         links: 0,
         closed: false,
         custodian: None,
-    })
+    }
 }
 
 /// The identifier of the statement's one stream; its shape was checked before.

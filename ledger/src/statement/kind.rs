@@ -153,6 +153,13 @@ pub enum Kind {
         /// The step, and what it states.
         deed: Box<Deed>,
     },
+    /// A version of a compliance profile, so that verdicts can name what they were judged by.
+    ProfilePublished {
+        /// The version.
+        version: String,
+        /// The profile's digest.
+        digest: Digest,
+    },
 }
 
 /// How coarse the thing is that a passport describes.
@@ -273,7 +280,7 @@ pub enum NoticeSort {
 
 impl Kind {
     /// The names of all kinds, in the order of their numbers.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 26] = [
         "passport_issued",
         "passport_superseded",
         "passport_revoked",
@@ -299,6 +306,7 @@ impl Kind {
         "notice_issued",
         "notice_lifted",
         "share_step",
+        "profile_published",
     ];
 
     /// The kind's name as JSON, errors and documents write it.
@@ -330,6 +338,7 @@ impl Kind {
             Self::NoticeIssued { .. } => "notice_issued",
             Self::NoticeLifted { .. } => "notice_lifted",
             Self::ShareStep { .. } => "share_step",
+            Self::ProfilePublished { .. } => "profile_published",
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::codec;
 use crate::equivocation::EquivocationError;
 use crate::identifier::Identifier;
+use crate::profile::is_version;
 use crate::share::{Deed, DeedError};
 
 /// Why a statement is not even well formed. Whoever signed it made the mistake; no state is
@@ -53,6 +54,11 @@ pub enum ShapeError {
     /// There is no key of an open stream to give away.
     #[error("everyone reads an open stream; only a sealed one is granted")]
     OpenGrant,
+    /// A version of a profile that is none.
+    #[error(
+        "a profile's version has 1 to 32 lower-case letters, digits, dots and hyphens, not {0:?}"
+    )]
+    ProfileVersion(String),
     /// Two messages that prove nothing, whoever signed them.
     #[error("the evidence shows nothing: {0}")]
     Evidence(#[from] EquivocationError),
@@ -115,6 +121,11 @@ impl Statement {
                 return Err(ShapeError::Quantity);
             }
             (Kind::EvidenceRecorded { equivocation }, _) => equivocation.check_shape()?,
+            (Kind::ProfilePublished { version, .. }, _) if !is_version(version) => {
+                return Err(ShapeError::ProfileVersion(
+                    version.chars().take(80).collect(),
+                ));
+            }
             (Kind::Derived { predecessors, .. }, Some(subject)) => {
                 check_predecessors(predecessors, subject)?;
             }
@@ -181,11 +192,25 @@ impl Statement {
                     && !streams.iter().any(|s| matches!(s, Stream::Sealed(_))),
                 "1 to 16 open or claims streams",
             ),
+            (Kind::ProfilePublished { .. }, streams) => (
+                matches!(streams, [Stream::Open(name)] if name.is_profile()),
+                "exactly one open stream, that of profile:NAME",
+            ),
             (Kind::Sealed, streams) => (matches!(streams, [Stream::Sealed(_)]), "exactly one slot"),
             (Kind::KeyRevoked { .. } | Kind::EvidenceRecorded { .. }, streams) => {
                 (streams.is_empty(), "no stream")
             }
         };
+        // Else whoever issues something else under a profile's name first would own the name.
+        let published = matches!(self.kind, Kind::ProfilePublished { .. });
+        let of_profile =
+            |stream: &Stream| matches!(stream, Stream::Open(name) if name.is_profile());
+        if !published && self.streams.iter().any(of_profile) {
+            return Err(ShapeError::Streams {
+                kind: self.kind.name(),
+                expected: "streams of things: that of a profile takes profile_published only",
+            });
+        }
         if fits {
             Ok(())
         } else {

@@ -8,6 +8,7 @@ mod ground;
 mod handover;
 mod notice;
 mod passport_life;
+mod profile;
 mod sequences;
 mod share_life;
 

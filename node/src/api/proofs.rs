@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use jangbu_ledger::bundle::{BuildError, Builder, MEDIA_TYPE};
-use jangbu_ledger::id::{MemberId, Slot, StatementId};
+use jangbu_ledger::id::{Height, MemberId, Slot, StatementId};
 use jangbu_replica::store::StoreError;
 use serde::Deserialize;
 
@@ -37,6 +37,15 @@ pub(super) struct Below {
 pub(super) struct Place {
     member: String,
     slot: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checked {
+    identifier: String,
+    profile: String,
+    components: bool,
+    height: Option<u64>,
 }
 
 type Built = Result<(), BuildError<StoreError>>;
@@ -79,6 +88,28 @@ pub(super) async fn trace(
     bundle(&node, move |builder| builder.composition(&root, depth)).await
 }
 
+/// What a compliance profile judges by: all about a thing and what it is of, all about the
+/// profile, and where asked for its components and when an earlier block was.
+pub(super) async fn check(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<Checked>,
+) -> Result<Answer, Problem> {
+    let subject = params::identifier(&params.identifier)?;
+    let profile = params::identifier(&params.profile)?;
+    bundle(&node, move |builder| {
+        builder.lineage(&subject)?;
+        builder.subject(&profile)?;
+        if params.components {
+            builder.composition(&subject, Some(1))?;
+        }
+        if let Some(height) = params.height {
+            builder.block(Height(height))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Makes a bundle under the last final checkpoint.
 async fn bundle(
     node: &Arc<Node>,
@@ -102,6 +133,7 @@ impl From<BuildError<StoreError>> for Problem {
     fn from(error: BuildError<StoreError>) -> Self {
         match error {
             BuildError::NoStatement(id) => Self::not_found(error.to_string()).about(id),
+            BuildError::NoBlock(_) => Self::not_found(error.to_string()),
             BuildError::TooLarge => Self::bad_request(error.to_string()),
             BuildError::Source(error) => error.into(),
             BuildError::Damaged(what) => StoreError::Corrupt(what).into(),

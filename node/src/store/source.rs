@@ -4,7 +4,7 @@
 //! checkpoint's height: no snapshot is needed.
 
 use jangbu_ledger::bundle::Source;
-use jangbu_ledger::id::{EnvelopeId, Sequence, StatementId};
+use jangbu_ledger::id::{EnvelopeId, Height, Sequence, StatementId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::state_tree::StateNodes;
 use jangbu_replica::store::{StoreError, StreamSide};
@@ -37,6 +37,12 @@ impl Source for Reader {
             after,
         };
         Self::stream(self, position, limit)
+    }
+
+    fn seal(&self, height: Height) -> Result<Option<Sequence>, StoreError> {
+        let block = self.block(height)?;
+        // The log's size before the seal is the seal's place.
+        Ok(block.map(|stored| Sequence(stored.block.header.log_size)))
     }
 
     fn state(&self) -> &dyn StateNodes {

@@ -156,6 +156,13 @@ pub(crate) fn statements() -> Vec<Statement> {
             },
             open(SHARE),
         ),
+        (
+            Kind::ProfilePublished {
+                version: "1.0".into(),
+                digest: Digest([10; 32]),
+            },
+            open("profile:eu-battery/ev"),
+        ),
     ];
     let mut all: Vec<Statement> = kinds
         .into_iter()
