@@ -113,6 +113,21 @@ pub fn run(command: &Command, ctx: &Context) -> Result<(), CliError> {
     Ok(())
 }
 
+/// The proof that one statement is recorded.
+///
+/// # Errors
+///
+/// [`CliError`] if no node gives one. It is not verified yet.
+pub(crate) fn recorded(ctx: &Context, id: StatementId) -> Result<Bundle, CliError> {
+    let command = Command::Statement {
+        id,
+        output: PathBuf::new(),
+        with_document: false,
+        fields: Vec::new(),
+    };
+    fetch(&command, ctx)
+}
+
 impl Command {
     fn output(&self) -> &PathBuf {
         match self {

@@ -13,6 +13,8 @@
 //!   no gap, and two processes of one member cannot both get a slot;
 //! - the same step with the same document is the same statement, in whichever slot it stands.
 
+mod chunks;
+mod delivery;
 mod history;
 mod judged;
 mod open;
@@ -26,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use jangbu_ledger::id::Digest;
 use jangbu_ledger::share::{Contract, Deed, Party, Rejection, Sent, Step, UseCode};
+use serde_json::Value;
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -53,18 +56,20 @@ pub enum Command {
     /// Ask for the data under the final contract (consumer)
     #[command(name = "request-transfer")]
     RequestTransfer(StepArgs),
-    /// Start the transfer, stating the root of what is sent (provider); or start it again
+    /// Start the transfer: encrypt a file and state what is sent (provider); or start it again
     Start(DataArgs),
     /// State that exactly what was sent arrived (consumer)
-    Receive(DataArgs),
-    /// State that what was received is what was agreed on (consumer)
-    Confirm(StepArgs),
+    Receive(ReceiveArgs),
+    /// Release the key of what was received (provider)
+    Release(ReleaseArgs),
+    /// Decrypt what was received and state that it is what was promised (consumer)
+    Confirm(FileArgs),
     /// State that it is not, or did not arrive (consumer)
     Reject(RejectArgs),
     /// Pause the transfer
     Suspend(StepArgs),
-    /// Say that all is sent
-    Complete(StepArgs),
+    /// Say that all is sent; with a file, confirm it first
+    Complete(FileArgs),
     /// Record what data was used for
     Use(usage::UseArgs),
     /// End a contract that is in force
@@ -130,18 +135,66 @@ pub struct TermsArgs {
     pub permits: Vec<UseCode>,
 }
 
-/// What a step about data takes.
+/// What a start takes.
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
     /// What every step takes.
     #[command(flatten)]
     pub step: StepArgs,
-    /// The data as it is sent; its BLAKE3 root is stated
+    /// The content: it is encrypted, and its key released once the consumer received it
+    #[arg(value_name = "FILE", conflicts_with_all = ["plain", "root"])]
+    pub file: Option<PathBuf>,
+    /// Where the encrypted file goes, to be handed over by any channel [default: FILE.delivery]
+    #[arg(long, value_name = "FILE", requires = "file")]
+    pub to: Option<PathBuf>,
+    /// Data that is sent as it is; its BLAKE3 root is stated
     #[arg(long, value_name = "FILE", conflicts_with = "root")]
     pub plain: Option<PathBuf>,
-    /// The BLAKE3 root of the data as it is sent
+    /// The root of data that is sent by other means
     #[arg(long, value_name = "HEX")]
     pub root: Option<Digest>,
+}
+
+/// What a receipt takes.
+#[derive(Debug, clap::Args)]
+pub struct ReceiveArgs {
+    /// What every step takes.
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// What arrived
+    #[arg(value_name = "FILE", conflicts_with = "root")]
+    pub file: Option<PathBuf>,
+    /// The root of what arrived by other means
+    #[arg(long, value_name = "HEX")]
+    pub root: Option<Digest>,
+}
+
+/// What a release takes.
+#[derive(Debug, clap::Args)]
+pub struct ReleaseArgs {
+    /// What every step takes.
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// The content itself, if the vault no longer knows what was started
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// What ends a delivery.
+#[derive(Debug, clap::Args)]
+pub struct FileArgs {
+    /// What every step takes.
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// What was received, if it is encrypted
+    #[arg(value_name = "FILE", requires = "to")]
+    pub file: Option<PathBuf>,
+    /// Where its content goes
+    #[arg(long, value_name = "FILE", requires = "file")]
+    pub to: Option<PathBuf>,
+    /// Where a proof against the provider goes, if a chunk is wrong [default: FILE.rejection.json]
+    #[arg(long, value_name = "FILE", requires = "file")]
+    pub proof: Option<PathBuf>,
 }
 
 /// What a rejection takes.
@@ -199,19 +252,23 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
         Command::List => return show::all(ctx),
         Command::Terminate(args) => return terminate(ctx, &args),
         Command::Use(args) => return usage::run(ctx, args),
+        Command::Receive(args) => return delivery::receive(ctx, &args),
+        Command::Release(args) => return delivery::release(ctx, &args),
+        Command::Confirm(args) => return delivery::finish(ctx, &args, false),
+        Command::Complete(args) => return delivery::finish(ctx, &args, true),
         Command::Start(args) => {
-            let root = root(&args)?;
+            if let Some(file) = &args.file {
+                return delivery::start(ctx, &args, file);
+            }
+            let root = match &args.plain {
+                Some(file) => Some(root_of(file)?),
+                None => args.root,
+            };
             let sent = root.map(|root| Sent {
                 root,
                 sealing: None,
             });
             (args.step, Deed::TransferStarted { sent })
-        }
-        Command::Receive(args) => {
-            let root = root(&args)?.ok_or_else(|| {
-                CliError::input("what arrived?").hint("name it: --plain FILE, or --root HEX")
-            })?;
-            (args.step, Deed::Received { root })
         }
         Command::Offer(TermsArgs { step, permits }) => (
             step,
@@ -238,9 +295,7 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
         Command::Verify(args) => (args, Deed::Verified),
         Command::Finalize(args) => (args, Deed::Finalized),
         Command::RequestTransfer(args) => (args, Deed::TransferRequested),
-        Command::Confirm(args) => (args, Deed::Confirmed),
         Command::Suspend(args) => (args, Deed::TransferSuspended),
-        Command::Complete(args) => (args, Deed::TransferCompleted),
         Command::Retire(args) => (args, Deed::Retired),
         Command::Acknowledge(args) => (args, Deed::RetirementAcknowledged),
         Command::Delete(args) => (args, Deed::DeletionConfirmed),
@@ -248,7 +303,7 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
         Command::Resolve(args) => (args, Deed::Resolved),
     };
     let stream = find(ctx, &args.share, Some(deed.step()))?;
-    said(ctx, &stream, &args, deed)
+    said(ctx, &stream, &args, deed, None)
 }
 
 /// What ends depends on what has begun; once the contract is final only the transfer can end.
@@ -262,15 +317,22 @@ fn terminate(ctx: &Context, args: &StepArgs) -> Result<(), CliError> {
         | Contract::Closed => Deed::TransferTerminated,
         _ => Deed::Terminated,
     };
-    said(ctx, &stream, args, deed)
+    said(ctx, &stream, args, deed, None)
 }
 
-/// Takes the step and prints what became of it.
-fn said(ctx: &Context, stream: &ShareStream, args: &StepArgs, deed: Deed) -> Result<(), CliError> {
+/// Takes the step and prints what became of it. A start's section keeps what finds its key again.
+fn said(
+    ctx: &Context,
+    stream: &ShareStream,
+    args: &StepArgs,
+    deed: Deed,
+    section: Option<Value>,
+) -> Result<(), CliError> {
     let step = deed.step();
     let taken = Taken {
         label: format!("{}: {}", stream.name, step.name()),
         document: step::document(args.document.as_deref(), &stream.name, step)?,
+        section: section.map(|section| (delivery::SECTION, section)),
         deed,
         occurrence: args.occurrence,
     };
@@ -293,13 +355,6 @@ fn find(ctx: &Context, args: &ShareArgs, step: Option<Step>) -> Result<ShareStre
             open: args.open,
         },
     )
-}
-
-fn root(args: &DataArgs) -> Result<Option<Digest>, CliError> {
-    match &args.plain {
-        Some(file) => root_of(file).map(Some),
-        None => Ok(args.root),
-    }
 }
 
 /// The BLAKE3 root of a file's bytes.

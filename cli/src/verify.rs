@@ -1,8 +1,9 @@
-//! `jangbu verify`: checks a receipt, a bundle or evidence with the genesis file alone. Opens no
-//! socket.
+//! `jangbu verify`: checks a receipt, a bundle, evidence or a proof against a provider with the
+//! genesis file alone. Opens no socket.
 
 mod evidence;
 mod judged;
+mod rejection;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jangbu_ledger::bundle::{
     self, BUNDLE_BYTES_MAX, Bundle, Failure, Policy, Report, Verdict, check_opening, verify_receipt,
 };
+use jangbu_ledger::content::RejectionProof;
 use jangbu_ledger::equivocation::Evidence;
 use jangbu_ledger::id::{Height, TimeMs};
 use jangbu_ledger::json;
@@ -38,7 +40,8 @@ const OPENING_BYTES_MAX: u64 = 4 * json::DOCUMENT_BYTES_MAX as u64;
     5 cannot tell: evidence is missing"
 )]
 pub struct Args {
-    /// A receipt (*.tlog-proof), a proof (*.jangbu.json) or evidence against a validator
+    /// A receipt (*.tlog-proof), a proof (*.jangbu.json), evidence against a validator, or a proof
+    /// against a provider (*.rejection.json)
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Check this document too: a file of a vault's documents/ directory; repeatable
@@ -84,6 +87,14 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     let bytes = read_bounded(&args.file, BUNDLE_BYTES_MAX as u64)?;
     if evidence::is_evidence(&bytes) {
         return run_evidence(args, &bytes, ctx);
+    }
+    if rejection::is_rejection(&bytes) {
+        args.only_for_proofs()?;
+        let proof = RejectionProof::parse(&bytes)
+            .map_err(|error| CliError::file(&args.file, error).hint(rejection::HINT))?;
+        let answer = rejection::verify(&args.file, &proof, ctx.anchor()?);
+        ctx.output.object(&answer, || rejection::in_words(&answer));
+        return Ok(ExitCode::from(answer.verdict.exit_code()));
     }
     let anchor = ctx.anchor()?.verifier();
     let openings = args
@@ -148,12 +159,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
 
 /// Verifies evidence; what is asked of checkpoints and documents means nothing here.
 fn run_evidence(args: &Args, bytes: &[u8], ctx: &Context) -> Result<ExitCode, CliError> {
-    let policy = args.min_height.is_some() || args.not_older_than.is_some();
-    if !args.documents.is_empty() || policy || args.profile.is_some() {
-        return Err(CliError::input(
-            "--document, --min-height, --not-older-than and --profile are for receipts and proofs",
-        ));
-    }
+    args.only_for_proofs()?;
     let parsed = Evidence::parse(bytes)
         .map_err(|error| CliError::file(&args.file, error).hint(evidence::hint()))?;
     let answer = evidence::verify(&args.file, &parsed, ctx.anchor()?);
@@ -162,6 +168,17 @@ fn run_evidence(args: &Args, bytes: &[u8], ctx: &Context) -> Result<ExitCode, Cl
 }
 
 impl Args {
+    /// Refuses options that mean nothing for evidence.
+    fn only_for_proofs(&self) -> Result<(), CliError> {
+        let policy = self.min_height.is_some() || self.not_older_than.is_some();
+        if self.documents.is_empty() && !policy && self.profile.is_none() {
+            return Ok(());
+        }
+        Err(CliError::input(
+            "--document, --min-height, --not-older-than and --profile are for receipts and proofs",
+        ))
+    }
+
     fn policy(&self) -> Result<Policy, CliError> {
         let not_before = self
             .not_older_than

@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod checkpoint;
 pub mod codec;
 pub mod commitment;
+pub mod content;
 pub mod envelope;
 pub mod equivocation;
 pub mod execute;

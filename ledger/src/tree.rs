@@ -27,11 +27,90 @@ pub const REFUSALS: ListTree = ListTree {
     node: Domain::new("jangbu/refusals-node/v1"),
 };
 
+/// Over the records of a delivery.
+pub const DELIVERY: ListTree = ListTree {
+    leaf: Domain::new("jangbu/delivery-leaf/v1"),
+    node: Domain::new("jangbu/delivery-node/v1"),
+};
+/// Over the salted hashes of a content's chunks.
+pub const CONTENT: ListTree = ListTree {
+    leaf: Domain::new("jangbu/content-leaf/v1"),
+    node: Domain::new("jangbu/content-node/v1"),
+};
+
 /// A list whose leaves were hashed once, for its root and any number of paths.
 #[derive(Debug, Clone)]
 pub struct HashedList {
     tree: ListTree,
     hashes: Vec<[u8; 32]>,
+}
+
+/// The root over leaves that come one after another: at most one hash per level is kept.
+#[derive(Debug, Clone)]
+pub struct ListFrontier {
+    tree: ListTree,
+    /// Roots of full subtrees, largest first; the bits of `count` say how large.
+    roots: Vec<[u8; 32]>,
+    count: u64,
+}
+
+impl ListFrontier {
+    /// Adds the next leaf.
+    pub fn push(&mut self, leaf: &[u8]) {
+        let mut hash = self.tree.leaf.hash(leaf);
+        let mut full = self.count;
+        while full & 1 == 1
+            && let Some(left) = self.roots.pop()
+        {
+            hash = self.tree.join(&left, &hash);
+            full >>= 1;
+        }
+        self.roots.push(hash);
+        self.count += 1;
+    }
+
+    /// Number of leaves.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The root over all leaves so far, as of a [`HashedList`].
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        let mut roots = self.roots.iter().rev();
+        let Some(last) = roots.next() else {
+            return Digest(self.tree.node.hash(b""));
+        };
+        Digest(roots.fold(*last, |right, left| self.tree.join(left, &right)))
+    }
+}
+
+/// Collects the path of one leaf while all leaves come by once.
+#[derive(Debug, Clone)]
+pub struct ListPath {
+    /// Siblings from the root down: which leaves, and what came of them.
+    siblings: Vec<(std::ops::Range<u64>, ListFrontier)>,
+    next: u64,
+}
+
+impl ListPath {
+    /// Takes the next leaf.
+    pub fn push(&mut self, leaf: &[u8]) {
+        for (range, frontier) in &mut self.siblings {
+            if range.contains(&self.next) {
+                frontier.push(leaf);
+            }
+        }
+        self.next += 1;
+    }
+
+    /// Sibling hashes from the leaf up, once all leaves came by.
+    #[must_use]
+    pub fn path(&self) -> Vec<Digest> {
+        let up = self.siblings.iter().rev();
+        up.map(|(_, frontier)| frontier.root()).collect()
+    }
 }
 
 impl HashedList {
@@ -75,6 +154,40 @@ impl ListTree {
                 .map(|bytes| self.leaf.hash(bytes))
                 .collect(),
         }
+    }
+
+    /// A root that grows leaf by leaf.
+    #[must_use]
+    pub const fn frontier(self) -> ListFrontier {
+        ListFrontier {
+            tree: self,
+            roots: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Collects the path of leaf `index` of `count`; `None` if out of range.
+    #[must_use]
+    pub fn path_of(self, index: u64, count: u64) -> Option<ListPath> {
+        if index >= count {
+            return None;
+        }
+        let mut siblings = Vec::new();
+        let (mut from, mut to) = (0, count);
+        while to - from > 1 {
+            let split = from + split_point_u64(to - from);
+            let outer = if index < split {
+                let outer = split..to;
+                to = split;
+                outer
+            } else {
+                let outer = from..split;
+                from = split;
+                outer
+            };
+            siblings.push((outer, self.frontier()));
+        }
+        Some(ListPath { siblings, next: 0 })
     }
 
     /// The root over `leaves`; see [`HashedList::root`].
@@ -142,9 +255,31 @@ const fn split_point(count: usize) -> usize {
     1 << (usize::BITS - 1 - (count - 1).leading_zeros())
 }
 
+const fn split_point_u64(count: u64) -> u64 {
+    1 << (u64::BITS - 1 - (count - 1).leading_zeros())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_root_and_a_path_that_grow_leaf_by_leaf_are_those_of_the_whole_list() {
+        for count in 0..=70u64 {
+            let leaves: Vec<[u8; 8]> = (0..count).map(u64::to_be_bytes).collect();
+            let list = DELIVERY.hash(leaves.iter().map(<[u8; 8]>::as_slice));
+            let mut frontier = DELIVERY.frontier();
+            leaves.iter().for_each(|leaf| frontier.push(leaf));
+            assert_eq!((frontier.root(), frontier.count()), (list.root(), count));
+            for index in 0..count {
+                let mut path = DELIVERY.path_of(index, count).unwrap();
+                leaves.iter().for_each(|leaf| path.push(leaf));
+                let at = usize::try_from(index).unwrap();
+                assert_eq!(Some(path.path()), list.path(at), "{index} of {count}");
+            }
+            assert!(DELIVERY.path_of(count, count).is_none());
+        }
+    }
 
     #[test]
     fn every_path_verifies_and_no_other_leaf_does() {

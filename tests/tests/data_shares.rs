@@ -2,6 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::fs;
+use std::path::PathBuf;
+
+use jangbu_genesis::key_file::{Purpose, SecretKey};
+use jangbu_genesis::{Genesis, Keystore, Passphrase, TrustAnchor};
+use jangbu_ledger::codec;
+use jangbu_ledger::commitment::Commitment;
+use jangbu_ledger::content::{CHUNK_BYTES, ContentKey, MAGIC, WrappingKey};
+use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope};
+use jangbu_ledger::id::{ChainId, KeyId, MemberId, TimeMs};
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::share::{Deed, Sealing, Sent};
+use jangbu_ledger::signature::Signature;
+use jangbu_ledger::statement::{Kind, Statement, Stream};
+use jangbu_ledger::tree;
+use jangbu_tests::cluster::now_ms;
 use jangbu_tests::devnet::{Devnet, Ran};
 use serde_json::Value;
 
@@ -129,4 +145,256 @@ fn a_share_in_the_open_is_judged_by_every_validator_and_read_by_everyone() {
     let proof = proof.to_str().unwrap();
     let _ = devnet.done("marktamt", &["prove", "subject", sharing.name, "-o", proof]);
     let _ = devnet.done("marktamt", &["verify", proof]);
+}
+
+/// Content of several chunks, the last one short.
+fn content(devnet: &Devnet) -> (String, Vec<u8>) {
+    let bytes: Vec<u8> = (0..3 * CHUNK_BYTES + 5)
+        .map(|n| u8::try_from(n % 251).unwrap())
+        .collect();
+    let path = devnet.path().join("content.csv");
+    fs::write(&path, &bytes).unwrap();
+    (path.to_str().unwrap().to_owned(), bytes)
+}
+
+#[test]
+fn a_file_is_delivered_sealed_for_a_receipt_and_each_command_may_run_twice() {
+    let devnet = Devnet::up();
+    let sharing = Sharing {
+        devnet: &devnet,
+        name: "agreement 12",
+    };
+    let (file, bytes) = content(&devnet);
+    let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
+    let (delivery, out) = (path("delivery"), path("out"));
+    sharing.contract("hanbit", "soyu", &[]);
+
+    // Nothing is encrypted for whom it is not due.
+    sharing.refused("soyu", "start", &[&file], "share.party");
+    let start = [file.as_str(), "--to", &delivery];
+    let _ = sharing.done("hanbit", "start", &start);
+    let sealed = fs::read(&delivery).unwrap();
+    assert!(sealed.len() > bytes.len());
+    assert!(!sealed.windows(64).any(|window| window == &bytes[..64]));
+    let again = sharing.done("hanbit", "start", &start);
+    assert_eq!(again["duplicate"], true);
+    assert_eq!(fs::read(&delivery).unwrap(), sealed);
+
+    // The key waits for the receipt, and the receipt for all of the file.
+    sharing.refused("hanbit", "release", &[], "share.order");
+    let finish = [delivery.as_str(), "--to", &out];
+    sharing.refused("soyu", "complete", &finish, "share.key");
+    let changed = path("changed");
+    for (bytes, code, what) in [
+        (&sealed[..sealed.len() - 1], 2, "cut short: chunk 3 of 4"),
+        (&bytes[..], 2, "no delivery"),
+        (&[&sealed[..], b"0"].concat(), 2, "longer"),
+    ] {
+        fs::write(&changed, bytes).unwrap();
+        let ran = sharing.step("soyu", "receive", &[&changed]);
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.err.contains(what), "{what}: {ran:?}");
+    }
+    let mut other = sealed.clone();
+    other[CHUNK_BYTES] ^= 1;
+    fs::write(&changed, &other).unwrap();
+    sharing.refused("soyu", "receive", &[&changed], "share.root");
+    let _ = sharing.done("soyu", "receive", &[&delivery]);
+    let _ = sharing.done("soyu", "receive", &[&delivery]);
+
+    // Another file's key is not released, and what the vault forgot is in the file.
+    fs::remove_dir_all(devnet.home("hanbit").join("vault")).unwrap();
+    let with = ["--with", "soyu"];
+    let forgotten = sharing.step("hanbit", "release", &with);
+    assert_eq!(forgotten.code, 2, "{forgotten:?}");
+    assert!(forgotten.err.contains("--file"), "{forgotten:?}");
+    let wrong = sharing.step("hanbit", "release", &["--with", "soyu", "--file", &changed]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    let _ = sharing.done("hanbit", "release", &["--with", "soyu", "--file", &file]);
+
+    let ended = sharing.step("soyu", "complete", &finish);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.lines().len(), 2, "confirmed, and completed");
+    assert_eq!(fs::read(&out).unwrap(), bytes);
+    let again = sharing.step("soyu", "complete", &finish);
+    assert!(
+        again.lines().iter().all(|line| line["duplicate"] == true),
+        "{again:?}"
+    );
+    let shown = sharing.done("hanbit", "show", &[]);
+    assert_eq!(shown["delivery"], "CONFIRMED");
+    assert_eq!(shown["transfer"], "COMPLETED");
+    // Nobody else learns the name, the root or the content from the ledger.
+    let everything = devnet.done("nordwind", &["list", "--all"]).out;
+    let root = shown["sent"]["root"].as_str().unwrap();
+    for secret in [sharing.name, root, "ai-training"] {
+        assert!(!everything.contains(secret), "{secret} stands in the open");
+    }
+}
+
+/// A member of the devnet that makes its own statements.
+struct Liar<'a> {
+    devnet: &'a Devnet,
+    name: &'static str,
+    chain: ChainId,
+}
+
+impl Liar<'_> {
+    fn key(&self, purpose: Purpose) -> SecretKey {
+        let home = self.devnet.home(self.name);
+        let passphrase = Passphrase::new(fs::read(home.join("passphrase")).unwrap());
+        Keystore::at(home.join("keys"))
+            .unlock(purpose, &passphrase)
+            .unwrap()
+    }
+
+    /// Takes a step of an open share of somebody else's, whatever it states.
+    fn say(&self, share: &str, with: &str, deed: Deed, nonce: u64) {
+        let statement = Statement {
+            kind: Kind::ShareStep {
+                with: MemberId::of(with),
+                deed: Box::new(deed),
+            },
+            occurrence: 0,
+            streams: vec![Stream::Claims(share.parse().unwrap())],
+            commitment: Commitment::NOTHING,
+            references: Vec::new(),
+            payload: Vec::new(),
+        };
+        let mut envelope = Envelope {
+            version: ENVELOPE_VERSION,
+            chain_id: self.chain,
+            member: MemberId::of(self.name),
+            key_id: KeyId([0; 16]),
+            nonce,
+            expires_at_ms: TimeMs(now_ms() + 600_000),
+            statements: vec![statement],
+            signature: Signature([0; 64]),
+        };
+        envelope.sign(&self.key(Purpose::Attestor).signing());
+        let file = self.devnet.path().join(format!("envelope-{nonce}"));
+        fs::write(&file, codec::encode(&envelope)).unwrap();
+        let _ = self
+            .devnet
+            .done(self.name, &["submit", file.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn a_wrong_chunk_is_rejected_with_a_proof_that_convicts_the_provider() {
+    let devnet = Devnet::up();
+    let sharing = Sharing {
+        devnet: &devnet,
+        name: "https://soyu.example/agreements/13",
+    };
+    let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
+    sharing.contract("hanbit", "soyu", &["--open"]);
+
+    let genesis = fs::read(devnet.path().join("genesis.json")).unwrap();
+    let genesis = Genesis::parse(&genesis).unwrap();
+    let anchor = TrustAnchor::of(&genesis).unwrap();
+    let liar = Liar {
+        devnet: &devnet,
+        name: "hanbit",
+        chain: anchor.chain_id,
+    };
+    // Three chunks; the second is noise, which the provider commits to like to the others.
+    let key = ContentKey::from_bytes([7; 32]);
+    let chunks = [
+        vec![1; CHUNK_BYTES],
+        vec![2; CHUNK_BYTES],
+        b"secret".to_vec(),
+    ];
+    let mut records: Vec<Vec<u8>> = (0..)
+        .zip(&chunks)
+        .map(|(index, chunk)| key.chunk(index).seal(chunk).unwrap())
+        .collect();
+    records[1][1000] ^= 1;
+    let root = tree::DELIVERY.root(records.iter().map(Vec::as_slice));
+    let hashes = records.iter().map(|record| &record[32..64]);
+    let subject = sharing.name.parse::<Identifier>().unwrap().subject_id();
+    let soyu = anchor.member_named("soyu").unwrap();
+    let soyu = x25519_dalek::PublicKey::from(*soyu.keys.encryption.as_bytes());
+    let own = liar.key(Purpose::Encryption).exchange();
+    let wrapping = WrappingKey::agree(&own, &soyu, &subject, &root).unwrap();
+    let sealing = Sealing {
+        content_root: tree::CONTENT.root(hashes),
+        wrap: wrapping.hash(),
+        bytes: chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+    };
+    let sent = Some(Sent {
+        root,
+        sealing: Some(sealing),
+    });
+    liar.say(sharing.name, "soyu", Deed::TransferStarted { sent }, 1);
+    let delivery = path("delivery");
+    fs::write(&delivery, [&MAGIC[..], &records.concat()].concat()).unwrap();
+    let _ = sharing.done("soyu", "receive", &[&delivery]);
+    let wrapped = wrapping.wrap(&key).unwrap();
+    liar.say(sharing.name, "soyu", Deed::KeyReleased { wrapped }, 2);
+
+    let (out, proof) = (path("out"), path("proof.json"));
+    let finish = [delivery.as_str(), "--to", &out, "--proof", &proof];
+    for _ in 0..2 {
+        let ran = sharing.step("soyu", "complete", &finish);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert!(
+            ran.err.contains("hanbit") && ran.err.contains("chunk 1"),
+            "{ran:?}"
+        );
+        assert!(
+            !PathBuf::from(&out).exists(),
+            "nothing wrong is left behind"
+        );
+    }
+    let shown = sharing.done("marktamt", "show", &["--open"]);
+    assert_eq!(shown["delivery"], "REJECTED");
+
+    let verified = devnet.done("marktamt", &["verify", &proof]).object();
+    assert_eq!(verified["verdict"], "holds");
+    assert_eq!(verified["member_name"], "hanbit");
+    assert_eq!(verified["chunk"], 1);
+    // It shows this chunk's key and no other's.
+    let text = fs::read_to_string(&proof).unwrap();
+    assert!(text.contains(&hex::encode(key.chunk(1).expose())));
+    for other in [0, 2] {
+        assert!(!text.contains(&hex::encode(key.chunk(other).expose())));
+    }
+    mutants_convict_nobody(&devnet, &text, &key);
+}
+
+/// The same proof with one thing changed, or of a chunk that is right.
+fn mutants_convict_nobody(devnet: &Devnet, text: &str, key: &ContentKey) {
+    let proof: Value = serde_json::from_str(text).unwrap();
+    let file = devnet.path().join("mutant.json");
+    let verify = |mutant: &Value| {
+        fs::write(&file, mutant.to_string()).unwrap();
+        devnet
+            .jangbu("marktamt", &["verify", file.to_str().unwrap()])
+            .code
+    };
+    assert_eq!(verify(&proof), 0);
+    let mut other_key = proof.clone();
+    other_key["fault"]["key"] = hex::encode(key.chunk(0).expose()).into();
+    let mut other_place = proof.clone();
+    other_place["fault"]["record"]["index"] = 0.into();
+    let mut no_path = proof.clone();
+    no_path["fault"]["record"]["path"] = Value::Array(Vec::new());
+    let mut other_bytes = proof.clone();
+    let bytes = proof["fault"]["record"]["bytes"].as_str().unwrap();
+    other_bytes["fault"]["record"]["bytes"] = format!("AAAA{}", &bytes[4..]).into();
+    for (name, mutant) in [
+        ("key", other_key),
+        ("place", other_place),
+        ("path", no_path),
+        ("bytes", other_bytes),
+    ] {
+        assert_eq!(verify(&mutant), 3, "{name}");
+    }
+    let mut later = proof.clone();
+    later["format"] = "jangbu-rejection/2".into();
+    assert_eq!(verify(&later), 2);
+    let mut more = proof;
+    more["more"] = 1.into();
+    assert_eq!(verify(&more), 2);
 }

@@ -282,10 +282,10 @@ fn a_data_share_goes_its_way_sealed_and_a_third_member_reads_nothing_of_it() {
     let start = transfer("start");
     let starting = ["--document", &start, "--plain", &payload];
     let _ = sharing.done("hanbit", "start", &starting);
-    let other = sharing.step("soyu", "receive", &["--plain", &request]);
+    let other = sharing.step("soyu", "receive", &[&request]);
     assert_eq!(other.code, 3);
     assert!(other.err.contains("share.root"), "{other:?}");
-    let _ = sharing.done("soyu", "receive", &["--plain", &payload]);
+    let _ = sharing.done("soyu", "receive", &[&payload]);
 
     let shown = sharing.show("soyu");
     let taken: Vec<&str> = shown["steps"]

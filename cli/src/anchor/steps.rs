@@ -58,6 +58,7 @@ pub(super) fn take(ctx: &Context, args: &Args, step: SaidStep) -> Result<Taken, 
         label: step.label,
         deed,
         document: step.document,
+        section: None,
         occurrence: 0,
     };
     let mut last = None;

@@ -56,6 +56,14 @@ impl History {
             .count();
         used as u64
     }
+
+    /// The last step of a kind that counts.
+    pub(super) fn last(&self, wanted: impl Fn(&Deed) -> bool) -> Option<&Step> {
+        self.steps
+            .iter()
+            .rev()
+            .find(|step| step.broken.is_none() && step.deed.as_ref().is_some_and(&wanted))
+    }
 }
 
 /// Reads what was said and judges it.

@@ -1,5 +1,6 @@
 //! Takes one step: judged first, then said in the next free slot, or in the open.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jangbu_ledger::commitment::Commitment;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use super::history::{self, History};
 use super::stream::{Channel, ShareStream};
 use crate::context::Context;
-use crate::document::{self, Opening};
+use crate::document::{self, Opening, WHOLE};
 use crate::error::{CliError, Code};
 use crate::ingest::dsp;
 use crate::submit::{Draft, Outcome, Status, SubmitOptions, submit};
@@ -34,6 +35,8 @@ pub struct Taken {
     pub deed: Deed,
     /// Its document.
     pub document: Value,
+    /// What else is committed to beside the document, and kept in the vault.
+    pub section: Option<(&'static str, Value)>,
     /// 0, or which repetition this is.
     pub occurrence: u32,
 }
@@ -53,8 +56,12 @@ pub fn take(
 ) -> Result<(), CliError> {
     taken.deed.check().map_err(CliError::input)?;
     let _lock = ctx.vault()?.lock_stream(&stream.name)?;
+    let mut sections = BTreeMap::from([(WHOLE.to_owned(), taken.document.clone())]);
+    if let Some((name, section)) = &taken.section {
+        sections.insert((*name).to_owned(), section.clone());
+    }
     let (commitment, opening) =
-        document::commit(ctx, &stream.subject(), 1, SCHEMA, taken.document.clone())?;
+        document::commit_sections(ctx, &stream.subject(), 1, SCHEMA, sections)?;
     let mut said = Saying {
         ctx,
         stream,
