@@ -58,7 +58,7 @@ fn everything() -> Bundle {
         })
         .unwrap();
     let places = [("public", "/name"), ("authority", "/cells/1")];
-    let fields = story.opening.disclose(&places).unwrap().unwrap();
+    let fields = story.opening.disclose(&[], &places).unwrap();
     bundle.documents.push(DocumentItem {
         sequence,
         shown: Shown::Fields(Box::new(fields)),

@@ -205,7 +205,10 @@ pub(super) fn disclosure(bytes: &[u8]) -> Seen {
             assert_eq!(disclosure.subject, true_one.subject);
             assert_eq!(disclosure.version, true_one.version);
             assert_eq!(disclosure.schema, true_one.schema);
-            assert!(!disclosure.fields.is_empty());
+            assert!(!disclosure.sections.is_empty() || !disclosure.fields.is_empty());
+            for shown in &disclosure.sections {
+                assert!(known().is_true_field(&shown.section, "", &shown.value));
+            }
             for field in &disclosure.fields {
                 let is_so = known().is_true_field(&field.section, &field.pointer, &field.value);
                 assert!(is_so, "{field:?}");

@@ -109,10 +109,12 @@ impl Known {
             assert_eq!(document.subject, self.story.opening.subject);
             assert_eq!(document.version, self.story.opening.version);
             assert_eq!(document.schema, self.story.opening.schema);
-            let whole = self.story.opening.document();
-            if document.content != whole {
-                let fields = document.content.as_array().unwrap();
-                assert!(!fields.is_empty() && fields.iter().all(|field| self.is_field(field)));
+            assert!(!document.sections.is_empty() || !document.fields.is_empty());
+            for (name, section) in &document.sections {
+                assert!(self.is_true_field(name, "", section));
+            }
+            for field in &document.fields {
+                assert!(self.is_true_field(&field.section, &field.pointer, &field.value));
             }
         }
     }
@@ -134,15 +136,6 @@ impl Known {
             Some("slot_empty") => text("slot") != Some(&self.story.used.to_string()),
             _ => false,
         }
-    }
-
-    fn is_field(&self, field: &Value) -> bool {
-        let text = |name: &str| field.get(name).and_then(Value::as_str).unwrap();
-        self.is_true_field(
-            text("section"),
-            text("pointer"),
-            field.get("value").unwrap(),
-        )
     }
 
     /// Whether the one document of the small ledger says so.
