@@ -203,7 +203,7 @@ impl Profile {
             return Err(ProfileError::Format(format.chars().take(80).collect()));
         }
         let profile: Self = serde_json::from_value(value)
-            .map_err(|error| ProfileError::Shape(error.to_string()))?;
+            .map_err(|error| ProfileError::Shape(json::brief(&error)))?;
         profile.check()?;
         Ok(profile)
     }
