@@ -342,10 +342,10 @@ fn the_same_documents_make_the_same_statements_for_ever() {
     assert_eq!(
         ids,
         [
-            "c84710f89d944f12",
-            "e9ca5db10d341018",
-            "cb62fe9f732d28c0",
-            "6d810333a9897f4a"
+            "bfcc04c3d9f46ac8",
+            "a814739c71d8ab77",
+            "d9358c88a774d407",
+            "849672f83fa76cc8"
         ]
     );
 }
