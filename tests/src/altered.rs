@@ -12,7 +12,19 @@ pub fn says(report: &Report) -> BTreeSet<String> {
     let mut lines = BTreeSet::from([format!("{:?}", report.checkpoint)]);
     lines.extend(report.findings.iter().map(|part| format!("{part:?}")));
     lines.extend(report.statements.iter().map(|part| format!("{part:?}")));
-    lines.extend(report.documents.iter().map(|part| format!("{part:?}")));
+    for document in &report.documents {
+        let of = (
+            document.sequence,
+            &document.subject,
+            document.version,
+            &document.schema,
+        );
+        // Each part by itself: to show less is not to say something else.
+        let section = |part| format!("{of:?} section {part:?}");
+        lines.extend(document.sections.iter().map(section));
+        let field = |part| format!("{of:?} field {part:?}");
+        lines.extend(document.fields.iter().map(field));
+    }
     lines
 }
 

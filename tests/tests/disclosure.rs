@@ -107,8 +107,7 @@ fn each_role_sees_its_set_of_sections_and_nothing_of_the_others() {
     let (id, opening) = &ground.first;
     assert_eq!(
         opening.sections.keys().collect::<Vec<_>>(),
-        ["1", "2", "3", REST],
-        "the model's passport has nothing of section 4"
+        ["1", "2", "3", "4", REST]
     );
     for (role, sees) in [
         ("public", vec!["1"]),
@@ -330,7 +329,7 @@ fn no_mutant_of_a_disclosure_is_believed_with_another_meaning() {
     }
     // Single bytes, spread over the file, each changed in one of eight ways.
     let bytes = text.as_bytes();
-    let step = bytes.len().div_ceil(1_500);
+    let step = bytes.len().div_ceil(2_500);
     for (n, at) in (0..bytes.len()).step_by(step).enumerate() {
         let mut mutant = bytes.to_vec();
         mutant[at] ^= 1 << (n % 8);

@@ -232,17 +232,24 @@ pub(super) fn disclosures() -> Vec<Seed> {
     };
     vec![
         changed("vector", Seen::Held, |_| ()),
-        changed("one-field", Seen::Held, |d| {
-            d["fields"].as_array_mut().unwrap().truncate(1);
+        changed("only-fields", Seen::Held, |d| {
+            d["sections"] = Value::Array(Vec::new());
         }),
-        changed("no-field", Seen::Read, |d| {
+        changed("only-sections", Seen::Held, |d| {
             d["fields"] = Value::Array(Vec::new());
         }),
+        changed("nothing-shown", Seen::Read, |d| {
+            d["sections"] = Value::Array(Vec::new());
+            d["fields"] = Value::Array(Vec::new());
+        }),
+        changed("another-section", Seen::Read, |d| {
+            d["sections"][0]["value"] = 1.into();
+        }),
         changed("another-value", Seen::Read, |d| {
-            d["fields"][1]["value"] = 1.into();
+            d["fields"][0]["value"] = 1.into();
         }),
         changed("another-index", Seen::Read, |d| {
-            d["fields"][1]["index"] = 1.into();
+            d["fields"][0]["index"] = 1.into();
         }),
         changed("of-many", Seen::Read, |d| {
             d["fields"][0]["count"] = 2_147_483_648_u32.into();
