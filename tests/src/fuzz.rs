@@ -8,7 +8,7 @@
 //!
 //! A body does more than survive. It holds what comes out against what went in:
 //! - what decodes encodes to the same bytes: nothing has two spellings;
-//! - decoding allocates in proportion to the input ([`meter`]);
+//! - decoding allocates in proportion to the input (`meter`);
 //! - what verifies says what was really signed or recorded in the small ledger of
 //!   [`crate::world`], and nothing else: whoever finds such bytes has forged something;
 //! - what is refused is refused in a text of bounded length.
