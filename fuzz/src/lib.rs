@@ -1,4 +1,4 @@
-//! Lets libFuzzer look for inputs that break what [`jangbu_tests::fuzz`] promises of any.
+//! Lets libFuzzer look for inputs that break what `jangbu_tests::fuzz` promises of any.
 //!
 //! Nothing of it is built but by `make fuzz`, which sets the feature `libfuzzer`; the same bodies
 //! run over the same corpus in `tests/tests/fuzz.rs`.
