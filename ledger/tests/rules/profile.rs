@@ -50,7 +50,7 @@ fn a_regulator_or_an_operator_publishes_each_version_once_under_its_own_name() {
 }
 
 #[test]
-fn nothing_else_is_said_in_a_profiles_own_stream_and_no_profile_in_anothers() {
+fn nothing_else_is_said_in_a_profiles_own_stream_and_no_profile_in_that_of_others() {
     let statement = |kind: Kind, streams: Vec<Stream>| Statement {
         kind,
         occurrence: 0,
