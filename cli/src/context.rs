@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::fs;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use jangbu_genesis::document::{GENESIS_BYTES_MAX, Member};
@@ -15,13 +16,17 @@ use jangbu_ledger::id::ChainId;
 use crate::args::Globals;
 use crate::client::Client;
 use crate::config::Config;
-use crate::error::CliError;
+use crate::error::{CliError, Code};
 use crate::output::Output;
 use crate::receipt::Verifier;
 use crate::vault::Vault;
 
 /// Longest passphrase file in bytes.
 const PASSPHRASE_BYTES_MAX: u64 = 4096;
+/// How far a node may be behind others that said "final" already.
+const BEHIND_MAX: Duration = Duration::from_secs(2);
+/// Pause before what a node shows is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a command works with.
 pub struct Context {
@@ -148,6 +153,27 @@ impl Context {
             CliError::input(format!("no member of this consortium is named {name:?}"))
                 .hint(format!("one of: {}", known.join(", ")))
         })
+    }
+
+    /// What `look` finds or makes of what a node shows; while that is refused, it looks again for a
+    /// moment: the node may be a block behind the one that told another member "final".
+    ///
+    /// # Errors
+    ///
+    /// What `look` says; a refusal, once it lasts.
+    pub fn patiently<T>(
+        &self,
+        mut look: impl FnMut() -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let until = Instant::now() + BEHIND_MAX;
+        loop {
+            match look() {
+                Err(error) if error.code == Code::Refused && Instant::now() < until => {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                other => return other,
+            }
+        }
     }
 
     /// The member's keys.
@@ -339,4 +365,32 @@ fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, CliError>) -> Re
     }
     let value = make()?;
     Ok(cell.get_or_init(|| value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_node_will_know_in_a_moment_is_waited_for_and_nothing_else_is() {
+        let ctx = Context::new(Globals::default());
+        let mut looks = 0;
+        let found = ctx.patiently(|| {
+            looks += 1;
+            match looks {
+                3 => Ok("there"),
+                _ => Err(CliError::refused("not yet")),
+            }
+        });
+        assert_eq!((found.ok(), looks), (Some("there"), 3));
+        let mut looks = 0;
+        let wrong = ctx.patiently::<()>(|| {
+            looks += 1;
+            Err(CliError::input("wrong"))
+        });
+        assert!(wrong.is_err());
+        assert_eq!(looks, 1);
+        let refused = ctx.patiently::<()>(|| Err(CliError::refused("never")));
+        assert!(matches!(refused, Err(error) if error.code == Code::Refused));
+    }
 }

@@ -54,9 +54,12 @@ pub struct Answer {
 /// [`CliError`] if there is no such offer, or as for `submit`.
 pub fn run(command: Command, of: Handed, ctx: &Context) -> Result<(), CliError> {
     let (draft, options) = match command {
-        Command::Offer(args) => (offer(ctx, &args, of)?, args.submit),
-        Command::Accept(args) => (accept(ctx, &args.saying, of)?, args.submit),
-        Command::End(args) => (end(ctx, &args.saying, of)?, args.submit),
+        Command::Offer(args) => (ctx.patiently(|| offer(ctx, &args, of))?, args.submit),
+        Command::Accept(args) => (
+            ctx.patiently(|| accept(ctx, &args.saying, of))?,
+            args.submit,
+        ),
+        Command::End(args) => (ctx.patiently(|| end(ctx, &args.saying, of))?, args.submit),
     };
     submit_and_print(ctx, vec![draft], &options).map(|_| ())
 }

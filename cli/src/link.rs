@@ -126,9 +126,9 @@ impl From<BasisArg> for Basis {
 pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
     let (draft, options) = match command {
         Command::Component(args) => (component(&args, ctx)?, args.submit),
-        Command::Confirm(args) => (confirm(&args.named, ctx)?, args.submit),
-        Command::Contest(args) => (contest(&args, ctx)?, args.submit),
-        Command::Close(args) => (close(&args, ctx)?, args.submit),
+        Command::Confirm(args) => (ctx.patiently(|| confirm(&args.named, ctx))?, args.submit),
+        Command::Contest(args) => (ctx.patiently(|| contest(&args, ctx))?, args.submit),
+        Command::Close(args) => (ctx.patiently(|| close(&args, ctx))?, args.submit),
         Command::Custody(command) => return handover::run(command, Handed::Custody, ctx),
     };
     submit_and_print(ctx, vec![draft], &options).map(|_| ())

@@ -80,8 +80,8 @@ impl From<SortArg> for NoticeSort {
 /// [`CliError`] if a product or the notice is not on the ledger, or as for `submit`.
 pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
     let (draft, options) = match command {
-        Command::Issue(args) => (issue(ctx, &args)?, args.submit),
-        Command::Lift(args) => (lift(ctx, &args)?, args.submit),
+        Command::Issue(args) => (ctx.patiently(|| issue(ctx, &args))?, args.submit),
+        Command::Lift(args) => (ctx.patiently(|| lift(ctx, &args))?, args.submit),
     };
     submit_and_print(ctx, vec![draft], &options).map(|_| ())
 }

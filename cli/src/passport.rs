@@ -129,21 +129,31 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
     let (drafts, options) = match command {
         Command::Issue(args) => issue(args, ctx)?,
         Command::Supersede(args) => supersede(args, ctx)?,
-        Command::Suspend(args) => one(life::suspend(ctx, &args.saying)?, args.submit),
-        Command::Reinstate(args) => one(life::reinstate(ctx, &args.saying)?, args.submit),
-        Command::Revoke(args) => one(life::revoke(ctx, &args)?, args.submit),
-        Command::EndOfLife(args) => one(life::end(ctx, &args)?, args.submit),
-        Command::Register(args) => one(life::register(ctx, &args)?, args.submit),
-        Command::Derive(args) => one(life::derive(ctx, &args)?, args.submit),
-        Command::Endorse(args) => one(endorse::endorse(ctx, &args)?, args.submit),
-        Command::WithdrawEndorsement(args) => one(endorse::withdraw(ctx, &args)?, args.submit),
+        Command::Suspend(args) => one(ctx, args.submit.clone(), || {
+            life::suspend(ctx, &args.saying)
+        })?,
+        Command::Reinstate(args) => one(ctx, args.submit.clone(), || {
+            life::reinstate(ctx, &args.saying)
+        })?,
+        Command::Revoke(args) => one(ctx, args.submit.clone(), || life::revoke(ctx, &args))?,
+        Command::EndOfLife(args) => one(ctx, args.submit.clone(), || life::end(ctx, &args))?,
+        Command::Register(args) => one(ctx, args.submit.clone(), || life::register(ctx, &args))?,
+        Command::Derive(args) => one(ctx, args.submit.clone(), || life::derive(ctx, &args))?,
+        Command::Endorse(args) => one(ctx, args.submit.clone(), || endorse::endorse(ctx, &args))?,
+        Command::WithdrawEndorsement(args) => {
+            one(ctx, args.submit.clone(), || endorse::withdraw(ctx, &args))?
+        }
         Command::Transfer(command) => return handover::run(command, Handed::Responsibility, ctx),
     };
     submit_and_print(ctx, drafts, &options).map(|_| ())
 }
 
-fn one(draft: Draft, options: SubmitOptions) -> (Vec<Draft>, SubmitOptions) {
-    (vec![draft], options)
+fn one(
+    ctx: &Context,
+    options: SubmitOptions,
+    draft: impl FnMut() -> Result<Draft, CliError>,
+) -> Result<(Vec<Draft>, SubmitOptions), CliError> {
+    Ok((vec![ctx.patiently(draft)?], options))
 }
 
 fn issue(args: Issue, ctx: &Context) -> Result<(Vec<Draft>, SubmitOptions), CliError> {

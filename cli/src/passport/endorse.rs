@@ -50,7 +50,7 @@ pub(super) fn endorse(ctx: &Context, args: &Endorse) -> Result<Draft, CliError> 
     let product = &args.saying.product;
     let version = match args.number {
         Some(number) => number,
-        None => passport(ctx, product)?.version,
+        None => passport(ctx, product)?.1.version,
     };
     let kind = Kind::PassportEndorsed {
         version,

@@ -6,7 +6,7 @@ use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::passport::Life;
 use jangbu_ledger::statement::{Fate, Kind, RevocationReason, SecondLife};
 
-use crate::client::PassportAnswer;
+use crate::client::{PassportAnswer, SubjectAnswer};
 use crate::context::Context;
 use crate::drafting::{Saying, draft_in, known, open_draft, repetition, stream_of};
 use crate::error::CliError;
@@ -193,7 +193,7 @@ pub(super) fn end(ctx: &Context, args: &EndOfLife) -> Result<Draft, CliError> {
 }
 
 pub(super) fn register(ctx: &Context, args: &Register) -> Result<Draft, CliError> {
-    let passport = passport(ctx, &args.saying.product)?;
+    let (_, passport) = passport(ctx, &args.saying.product)?;
     let kind = Kind::PassportRegistered {
         version: passport.version,
         registry: schema_digest(&args.registry),
@@ -226,18 +226,25 @@ fn step(
     done: &str,
 ) -> Result<(Draft, PassportAnswer), CliError> {
     let product = &saying.product;
-    let stream = stream_of(ctx, &known(ctx, product)?)?;
-    let passport = passport(ctx, product)?;
+    let (subject, passport) = passport(ctx, product)?;
+    let stream = stream_of(ctx, &subject)?;
     let label = format!("passport of {product}, {done}");
     let body = saying.remark.body(schema);
     let draft = draft_in(ctx, stream, product, kind, body, label)?;
     Ok((draft, passport))
 }
 
-/// The passport of a product that has one.
-pub(super) fn passport(ctx: &Context, product: &Identifier) -> Result<PassportAnswer, CliError> {
-    known(ctx, product)?.passport.ok_or_else(|| {
-        CliError::refused(format!("{product} has no passport yet (passport.issued)"))
-            .hint("issue it first: jangbu passport issue")
-    })
+/// A product that has a passport, and that.
+pub(super) fn passport(
+    ctx: &Context,
+    product: &Identifier,
+) -> Result<(SubjectAnswer, PassportAnswer), CliError> {
+    let mut subject = known(ctx, product)?;
+    match subject.passport.take() {
+        Some(passport) => Ok((subject, passport)),
+        None => Err(
+            CliError::refused(format!("{product} has no passport yet (passport.issued)"))
+                .hint("issue it first: jangbu passport issue"),
+        ),
+    }
 }

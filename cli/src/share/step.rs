@@ -96,22 +96,9 @@ impl Saying<'_> {
             document,
             references: Vec::new(),
         };
-        let (chain, member) = (self.ctx.chain_id()?, self.ctx.member()?.id());
         for _ in 0..SLOT_ATTEMPTS_MAX {
-            let history = history::read(self.ctx, self.stream)?;
-            let next = history.next_slot(party);
-            let statement = key.seal(&body, next).map_err(CliError::input)?;
-            let id = statement.id(&chain, &member);
-            // Said before: the same statement goes to its old slot and comes back as a duplicate.
-            let before = history.steps.iter().find(|step| step.statement_id == id);
-            let statement = match before.and_then(|step| step.slot) {
-                Some(slot) => key.seal(&body, slot).map_err(CliError::input)?,
-                None => {
-                    self.legal(&history, party.into())?;
-                    statement
-                }
-            };
-            if self.say(statement, id)? {
+            let statement = self.ctx.patiently(|| self.in_a_slot(key, &body))?;
+            if self.say(statement, &[Rule::SlotOnce])? {
                 return Ok(());
             }
         }
@@ -124,11 +111,45 @@ impl Saying<'_> {
         .hint("run the command again"))
     }
 
+    /// The statement in the next free slot, if it is legal now; in its old one, if it was said.
+    fn in_a_slot(&self, key: &StreamKey, body: &SealedBody) -> Result<Statement, CliError> {
+        let history = history::read(self.ctx, self.stream)?;
+        let next = history.next_slot(body.party);
+        let statement = key.seal(body, next).map_err(CliError::input)?;
+        let id = statement.id(&self.ctx.chain_id()?, &self.ctx.member()?.id());
+        // Said before: the same statement goes to its old slot and comes back as a duplicate.
+        let before = history.steps.iter().find(|step| step.statement_id == id);
+        if let Some(slot) = before.and_then(|step| step.slot) {
+            return key.seal(body, slot).map_err(CliError::input);
+        }
+        self.legal(&history, body.party.into())?;
+        Ok(statement)
+    }
+
     fn in_the_open(
         &mut self,
         identifier: &Identifier,
         commitment: Commitment,
     ) -> Result<(), CliError> {
+        let statement = self
+            .ctx
+            .patiently(|| self.in_its_stream(identifier, commitment))?;
+        // Who opened the share, or took its subject over, a moment ago decides on the stream. The
+        // node that refused knows of it now.
+        let of_another = [Rule::SubjectOwner, Rule::ClaimsByOthers];
+        if self.say(statement, &of_another)? {
+            return Ok(());
+        }
+        let again = self.in_its_stream(identifier, commitment)?;
+        self.say(again, &[]).map(|_| ())
+    }
+
+    /// The statement in the stream in which the member speaks, if it is legal now.
+    fn in_its_stream(
+        &self,
+        identifier: &Identifier,
+        commitment: Commitment,
+    ) -> Result<Statement, CliError> {
         let own = self.ctx.member()?;
         let history = history::read(self.ctx, self.stream)?;
         // Who is no party says it to the consumer, who has the data.
@@ -159,11 +180,13 @@ impl Saying<'_> {
         if !history.steps.iter().any(|step| step.statement_id == id) {
             self.legal(&history, by)?;
         }
-        self.say(statement, id).map(|_| ())
+        Ok(statement)
     }
 
-    /// Says it; false if its slot was taken meanwhile.
-    fn say(&mut self, statement: Statement, id: StatementId) -> Result<bool, CliError> {
+    /// Says it; false, without a word, if one of these rules refuses it: the node had shown what
+    /// was no longer so.
+    fn say(&mut self, statement: Statement, outdated: &[Rule]) -> Result<bool, CliError> {
+        let id = statement.id(&self.ctx.chain_id()?, &self.ctx.member()?.id());
         self.stream.remember(self.ctx)?;
         let draft = Draft {
             statement,
@@ -174,11 +197,9 @@ impl Saying<'_> {
         let result = submit(self.ctx, vec![draft], self.options, &mut |outcome| {
             last = Some(outcome.clone());
         });
-        let slot_taken = matches!(&result, Err(error) if error.code == Code::Refused)
-            && last
-                .as_ref()
-                .is_some_and(|outcome| outcome.rule.as_deref() == Some(Rule::SlotOnce.id()));
-        if slot_taken {
+        let rule = last.as_ref().and_then(|outcome| outcome.rule.as_deref());
+        let was_outdated = outdated.iter().any(|known| rule == Some(known.id()));
+        if was_outdated && matches!(&result, Err(error) if error.code == Code::Refused) {
             return Ok(false);
         }
         if let Some(outcome) = &last {
