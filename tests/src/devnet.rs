@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -9,6 +10,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::jangbu;
+use crate::cluster::{OPERATORS, wait_until};
+
+mod sharing;
+
+pub use sharing::Sharing;
 
 /// Four validators, three companies, an auditor and a regulator in a directory of their own.
 /// Dropping it stops the nodes.
@@ -84,12 +90,37 @@ impl Devnet {
         Ran::of(&output)
     }
 
-    /// Number of entries in the log of a member's node.
+    /// [`Devnet::done`], once all nodes have what was said.
+    #[must_use]
+    pub fn settled(&self, member: &str, arguments: &[&str]) -> Ran {
+        self.settle();
+        self.done(member, arguments)
+    }
+
+    /// Number of entries in the log of a member's node, once all nodes have as many.
     #[must_use]
     pub fn log_size(&self, member: &str) -> u64 {
+        self.settle();
         self.done(member, &["node", "status"]).object()["log_size"]
             .as_u64()
             .unwrap()
+    }
+
+    /// Waits until all nodes that run have the same log; returns its size. What was final on one
+    /// may arrive at another a moment later.
+    pub fn settle(&self) -> u64 {
+        wait_until("all nodes have one log", || {
+            let sizes: BTreeSet<u64> = OPERATORS
+                .iter()
+                .map(|operator| self.jangbu(operator, &["node", "status"]))
+                .filter(|ran| ran.code == 0)
+                .map(|ran| ran.object()["log_size"].as_u64().unwrap())
+                .collect();
+            match sizes.len() {
+                1 => Ok(sizes.into_iter().sum()),
+                _ => Err(format!("{sizes:?}")),
+            }
+        })
     }
 
     /// Starts or stops one node: `verb` is `start` or `stop`.

@@ -18,50 +18,22 @@ use jangbu_ledger::signature::Signature;
 use jangbu_ledger::statement::{Kind, Statement, Stream};
 use jangbu_ledger::tree;
 use jangbu_tests::cluster::now_ms;
-use jangbu_tests::devnet::{Devnet, Ran};
+use jangbu_tests::devnet::{Devnet, Sharing};
 use serde_json::Value;
 
-/// A data share on a devnet.
-struct Sharing<'a> {
-    devnet: &'a Devnet,
-    name: &'a str,
-}
-
-impl Sharing<'_> {
-    fn step(&self, member: &str, verb: &str, more: &[&str]) -> Ran {
-        let arguments = [&["share", verb, self.name], more].concat();
-        self.devnet.jangbu(member, &arguments)
-    }
-
-    fn done(&self, member: &str, verb: &str, more: &[&str]) -> Value {
-        let ran = self.step(member, verb, more);
-        assert_eq!(ran.code, 0, "{member}: share {verb}: {ran:?}");
-        ran.object()
-    }
-
-    /// Refused by this rule, with nothing sent.
-    fn refused(&self, member: &str, verb: &str, more: &[&str], rule: &str) {
-        let size = self.devnet.log_size(member);
-        let ran = self.step(member, verb, more);
-        assert_eq!(ran.code, 3, "{member}: share {verb}: {ran:?}");
-        assert!(ran.err.contains(rule), "{member}: share {verb}: {ran:?}");
-        assert_eq!(self.devnet.log_size(member), size, "nothing was sent");
-    }
-
-    /// From a request to a final contract, and the transfer asked for.
-    fn contract(&self, provider: &str, consumer: &str, first: &[&str]) {
-        let _ = self.done(
-            consumer,
-            "request",
-            &[&["--with", provider], first].concat(),
-        );
-        let _ = self.done(provider, "offer", &[&["--with", consumer], first].concat());
-        let _ = self.done(consumer, "accept", &[]);
-        let _ = self.done(provider, "agree", &["--permit", "ai-training"]);
-        let _ = self.done(consumer, "verify", &[]);
-        let _ = self.done(provider, "finalize", &[]);
-        let _ = self.done(consumer, "request-transfer", &[]);
-    }
+/// From a request to a final contract, and the transfer asked for.
+fn contract(sharing: &Sharing<'_>, provider: &str, consumer: &str, first: &[&str]) {
+    let _ = sharing.done(
+        consumer,
+        "request",
+        &[&["--with", provider], first].concat(),
+    );
+    let _ = sharing.done(provider, "offer", &[&["--with", consumer], first].concat());
+    let _ = sharing.done(consumer, "accept", &[]);
+    let _ = sharing.done(provider, "agree", &["--permit", "ai-training"]);
+    let _ = sharing.done(consumer, "verify", &[]);
+    let _ = sharing.done(provider, "finalize", &[]);
+    let _ = sharing.done(consumer, "request-transfer", &[]);
 }
 
 #[test]
@@ -82,7 +54,7 @@ fn a_share_in_the_open_is_judged_by_every_validator_and_read_by_everyone() {
     assert_eq!(nameless.code, 2, "{nameless:?}");
     assert!(nameless.err.contains("identifier"), "{nameless:?}");
 
-    sharing.contract("hanbit", "soyu", &["--open"]);
+    contract(&sharing, "hanbit", "soyu", &["--open"]);
     let root = "11".repeat(32);
     let _ = sharing.done("hanbit", "start", &["--root", &root]);
     sharing.refused(
@@ -117,7 +89,7 @@ fn a_share_in_the_open_is_judged_by_every_validator_and_read_by_everyone() {
     let _ = sharing.done("soyu", "delete", &[]);
     let _ = sharing.done("soyu", "use", &["--occurrence", "2"]);
 
-    let shown = sharing.done("marktamt", "show", &["--open"]);
+    let shown = sharing.show("marktamt", &["--open"]);
     assert_eq!(shown["contract"], "CLOSED");
     assert_eq!(shown["delivery"], "CONFIRMED");
     assert_eq!(shown["holding"], "NOTHING");
@@ -134,7 +106,7 @@ fn a_share_in_the_open_is_judged_by_every_validator_and_read_by_everyone() {
         .collect();
     assert_eq!(covered, ["permitted", "not_permitted", "foreign", "ended"]);
     // A party reads the same, and has the documents of what it said itself.
-    let mut own = sharing.done("soyu", "show", &[])["steps"].clone();
+    let mut own = sharing.show("soyu", &[])["steps"].clone();
     for (step, seen) in own.as_array_mut().unwrap().iter_mut().zip(steps) {
         assert_eq!(step["document"], step["by"] == "soyu", "{step}");
         step["document"] = seen["document"].clone();
@@ -168,7 +140,7 @@ fn a_file_is_delivered_sealed_for_a_receipt_and_each_command_may_run_twice() {
     let (file, bytes) = content(&devnet);
     let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
     let (delivery, out) = (path("delivery"), path("out"));
-    sharing.contract("hanbit", "soyu", &[]);
+    contract(&sharing, "hanbit", "soyu", &[]);
 
     // Nothing is encrypted for whom it is not due.
     sharing.refused("soyu", "start", &[&file], "share.party");
@@ -222,11 +194,11 @@ fn a_file_is_delivered_sealed_for_a_receipt_and_each_command_may_run_twice() {
         again.lines().iter().all(|line| line["duplicate"] == true),
         "{again:?}"
     );
-    let shown = sharing.done("hanbit", "show", &[]);
+    let shown = sharing.show("hanbit", &[]);
     assert_eq!(shown["delivery"], "CONFIRMED");
     assert_eq!(shown["transfer"], "COMPLETED");
     // Nobody else learns the name, the root or the content from the ledger.
-    let everything = devnet.done("nordwind", &["list", "--all"]).out;
+    let everything = devnet.settled("nordwind", &["list", "--all"]).out;
     let root = shown["sent"]["root"].as_str().unwrap();
     for secret in [sharing.name, root, "ai-training"] {
         assert!(!everything.contains(secret), "{secret} stands in the open");
@@ -289,7 +261,7 @@ fn a_wrong_chunk_is_rejected_with_a_proof_that_convicts_the_provider() {
         name: "https://soyu.example/agreements/13",
     };
     let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
-    sharing.contract("hanbit", "soyu", &["--open"]);
+    contract(&sharing, "hanbit", "soyu", &["--open"]);
 
     let genesis = fs::read(devnet.path().join("genesis.json")).unwrap();
     let genesis = Genesis::parse(&genesis).unwrap();
@@ -348,7 +320,7 @@ fn a_wrong_chunk_is_rejected_with_a_proof_that_convicts_the_provider() {
             "nothing wrong is left behind"
         );
     }
-    let shown = sharing.done("marktamt", "show", &["--open"]);
+    let shown = sharing.show("marktamt", &["--open"]);
     assert_eq!(shown["delivery"], "REJECTED");
 
     let verified = devnet.done("marktamt", &["verify", &proof]).object();

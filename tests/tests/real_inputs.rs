@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use jangbu_tests::devnet::{Devnet, Ran};
+use jangbu_tests::devnet::{Devnet, Ran, Sharing};
 use serde_json::Value;
 
 const TWINS: &str = "tractusx-traceability/CX_Testdata_MessagingTest_v0.0.14.json";
@@ -213,29 +213,6 @@ fn a_product_has_passports_at_three_granularities_a_new_version_an_end_and_a_lif
     assert!(before >= size);
 }
 
-/// One data share between soyu, who gets the data, and hanbit, who has it.
-struct Sharing<'a> {
-    devnet: &'a Devnet,
-    name: &'a str,
-}
-
-impl Sharing<'_> {
-    fn step(&self, member: &str, verb: &str, more: &[&str]) -> Ran {
-        let arguments = [&["share", verb, self.name], more].concat();
-        self.devnet.jangbu(member, &arguments)
-    }
-
-    fn done(&self, member: &str, verb: &str, more: &[&str]) -> Value {
-        let ran = self.step(member, verb, more);
-        assert_eq!(ran.code, 0, "{member}: share {verb}: {ran:?}");
-        ran.object()
-    }
-
-    fn show(&self, member: &str) -> Value {
-        self.done(member, "show", &[])
-    }
-}
-
 #[test]
 fn a_data_share_goes_its_way_sealed_and_a_third_member_reads_nothing_of_it() {
     let devnet = Devnet::up();
@@ -287,7 +264,7 @@ fn a_data_share_goes_its_way_sealed_and_a_third_member_reads_nothing_of_it() {
     assert!(other.err.contains("share.root"), "{other:?}");
     let _ = sharing.done("soyu", "receive", &[&payload]);
 
-    let shown = sharing.show("soyu");
+    let shown = sharing.show("soyu", &[]);
     let taken: Vec<&str> = shown["steps"]
         .as_array()
         .unwrap()
@@ -309,8 +286,8 @@ fn a_data_share_goes_its_way_sealed_and_a_third_member_reads_nothing_of_it() {
         ]
     );
     assert_eq!(shown["delivery"], "RECEIVED");
-    assert_eq!(shown["steps"], strip(sharing.show("hanbit"), &shown));
-    let listed = devnet.done("hanbit", &["share", "list"]);
+    assert_eq!(shown["steps"], strip(sharing.show("hanbit", &[]), &shown));
+    let listed = devnet.settled("hanbit", &["share", "list"]);
     assert_eq!(listed.lines()[0]["contract"], "FINALIZED");
 
     nothing_shows(&devnet, &sharing, &shown);
@@ -333,13 +310,13 @@ fn strip(other: Value, own: &Value) -> Value {
 fn nothing_shows(devnet: &Devnet, sharing: &Sharing<'_>, shown: &Value) {
     for role in ["provider", "consumer"] {
         let guess = ["--with", "soyu", "--as", role];
-        let seen = sharing.done("nordwind", "show", &guess);
+        let seen = sharing.show("nordwind", &guess);
         assert_eq!(seen["steps"], Value::Array(Vec::new()));
         assert_eq!(seen["contract"], "NONE");
     }
-    let sealed = devnet.done("nordwind", &["list", "--kind", "sealed", "--all"]);
+    let sealed = devnet.settled("nordwind", &["list", "--kind", "sealed", "--all"]);
     assert_eq!(sealed.lines().len(), 9);
-    let everything = devnet.done("nordwind", &["list", "--all"]).out;
+    let everything = devnet.settled("nordwind", &["list", "--all"]).out;
     let root = shown["sent"]["root"].as_str().unwrap();
     for secret in [
         sharing.name,
@@ -368,14 +345,14 @@ fn forgetting_is_harmless(
     assert_eq!(offered["duplicate"], true);
     let started = sharing.done("hanbit", "start", starting);
     assert_eq!(started["duplicate"], true);
-    let sealed = devnet.done("nordwind", &["list", "--kind", "sealed", "--all"]);
+    let sealed = devnet.settled("nordwind", &["list", "--kind", "sealed", "--all"]);
     assert_eq!(sealed.lines().len(), 9);
     assert!(devnet.log_size("hanbit") >= size);
     let _ = sharing.done("hanbit", "suspend", &[]);
     let resumed = ["--occurrence", "1", starting[2], starting[3]];
     let _ = sharing.done("hanbit", "start", &resumed);
-    assert_eq!(sharing.show("soyu")["transfer"], "STARTED");
-    assert_eq!(sharing.show("soyu")["delivery"], "SENT");
+    assert_eq!(sharing.show("soyu", &[])["transfer"], "STARTED");
+    assert_eq!(sharing.show("soyu", &[])["delivery"], "SENT");
 }
 
 /// Two processes of one member at once make one statement.
@@ -388,6 +365,8 @@ fn two_processes_take_one_step(devnet: &Devnet) {
     });
     assert_eq!(one["statement_id"], other["statement_id"]);
     assert_ne!(one["duplicate"], other["duplicate"]);
-    let shown = devnet.done("soyu", &["share", "show", "at once"]).object();
+    let shown = devnet
+        .settled("soyu", &["share", "show", "at once"])
+        .object();
     assert_eq!(shown["steps"].as_array().unwrap().len(), 1);
 }
