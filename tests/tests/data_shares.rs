@@ -11,9 +11,9 @@ use jangbu_ledger::codec;
 use jangbu_ledger::commitment::Commitment;
 use jangbu_ledger::content::{CHUNK_BYTES, ContentKey, MAGIC, WrappingKey};
 use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope};
-use jangbu_ledger::id::{ChainId, KeyId, MemberId, TimeMs};
+use jangbu_ledger::id::{ChainId, Digest, KeyId, MemberId, TimeMs};
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::share::{Deed, Sealing, Sent};
+use jangbu_ledger::share::{Deed, Sealing, Sent, WrappedKey};
 use jangbu_ledger::signature::Signature;
 use jangbu_ledger::statement::{Kind, Statement, Stream};
 use jangbu_ledger::tree;
@@ -212,7 +212,80 @@ struct Liar<'a> {
     chain: ChainId,
 }
 
-impl Liar<'_> {
+/// What a member sends, and can release any key for.
+struct Delivery {
+    root: Digest,
+    sealing: Sealing,
+    wrapping: WrappingKey,
+    bytes: Vec<u8>,
+}
+
+impl Delivery {
+    fn started(&self) -> Deed {
+        let sent = Some(Sent {
+            root: self.root,
+            sealing: Some(self.sealing.clone()),
+        });
+        Deed::TransferStarted { sent }
+    }
+
+    fn released(&self, key: &ContentKey) -> Deed {
+        let wrapped = self.wrapping.wrap(key).unwrap();
+        Deed::KeyReleased { wrapped }
+    }
+}
+
+impl<'a> Liar<'a> {
+    fn of(devnet: &'a Devnet, name: &'static str) -> (Self, TrustAnchor) {
+        let genesis = fs::read(devnet.path().join("genesis.json")).unwrap();
+        let anchor = TrustAnchor::of(&Genesis::parse(&genesis).unwrap()).unwrap();
+        let chain = anchor.chain_id;
+        let liar = Liar {
+            devnet,
+            name,
+            chain,
+        };
+        (liar, anchor)
+    }
+
+    /// Three chunks for soyu, of which it commits to what becomes of them.
+    fn send(
+        &self,
+        sharing: &Sharing<'_>,
+        anchor: &TrustAnchor,
+        key: &ContentKey,
+        spoil: impl FnOnce(&mut [Vec<u8>]),
+    ) -> Delivery {
+        let chunks = [
+            vec![1; CHUNK_BYTES],
+            vec![2; CHUNK_BYTES],
+            b"secret".to_vec(),
+        ];
+        let mut records: Vec<Vec<u8>> = (0..)
+            .zip(&chunks)
+            .map(|(index, chunk)| key.chunk(index).seal(chunk).unwrap())
+            .collect();
+        spoil(&mut records);
+        let root = tree::DELIVERY.root(records.iter().map(Vec::as_slice));
+        let hashes = records.iter().map(|record| &record[32..64]);
+        let subject = sharing.name.parse::<Identifier>().unwrap().subject_id();
+        let soyu = anchor.member_named("soyu").unwrap();
+        let soyu = x25519_dalek::PublicKey::from(*soyu.keys.encryption.as_bytes());
+        let own = self.key(Purpose::Encryption).exchange();
+        let wrapping = WrappingKey::agree(&own, &soyu, &subject, &root).unwrap();
+        let sealing = Sealing {
+            content_root: tree::CONTENT.root(hashes),
+            wrap: wrapping.hash(),
+            bytes: chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+        };
+        Delivery {
+            root,
+            sealing,
+            wrapping,
+            bytes: [&MAGIC[..], &records.concat()].concat(),
+        }
+    }
+
     fn key(&self, purpose: Purpose) -> SecretKey {
         let home = self.devnet.home(self.name);
         let passphrase = Passphrase::new(fs::read(home.join("passphrase")).unwrap());
@@ -263,48 +336,15 @@ fn a_wrong_chunk_is_rejected_with_a_proof_that_convicts_the_provider() {
     let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
     contract(&sharing, "hanbit", "soyu", &["--open"]);
 
-    let genesis = fs::read(devnet.path().join("genesis.json")).unwrap();
-    let genesis = Genesis::parse(&genesis).unwrap();
-    let anchor = TrustAnchor::of(&genesis).unwrap();
-    let liar = Liar {
-        devnet: &devnet,
-        name: "hanbit",
-        chain: anchor.chain_id,
-    };
-    // Three chunks; the second is noise, which the provider commits to like to the others.
+    let (liar, anchor) = Liar::of(&devnet, "hanbit");
     let key = ContentKey::from_bytes([7; 32]);
-    let chunks = [
-        vec![1; CHUNK_BYTES],
-        vec![2; CHUNK_BYTES],
-        b"secret".to_vec(),
-    ];
-    let mut records: Vec<Vec<u8>> = (0..)
-        .zip(&chunks)
-        .map(|(index, chunk)| key.chunk(index).seal(chunk).unwrap())
-        .collect();
-    records[1][1000] ^= 1;
-    let root = tree::DELIVERY.root(records.iter().map(Vec::as_slice));
-    let hashes = records.iter().map(|record| &record[32..64]);
-    let subject = sharing.name.parse::<Identifier>().unwrap().subject_id();
-    let soyu = anchor.member_named("soyu").unwrap();
-    let soyu = x25519_dalek::PublicKey::from(*soyu.keys.encryption.as_bytes());
-    let own = liar.key(Purpose::Encryption).exchange();
-    let wrapping = WrappingKey::agree(&own, &soyu, &subject, &root).unwrap();
-    let sealing = Sealing {
-        content_root: tree::CONTENT.root(hashes),
-        wrap: wrapping.hash(),
-        bytes: chunks.iter().map(|chunk| chunk.len() as u64).sum(),
-    };
-    let sent = Some(Sent {
-        root,
-        sealing: Some(sealing),
-    });
-    liar.say(sharing.name, "soyu", Deed::TransferStarted { sent }, 1);
+    // The second of three chunks is noise, which the provider commits to like to the others.
+    let sent = liar.send(&sharing, &anchor, &key, |records| records[1][1000] ^= 1);
+    liar.say(sharing.name, "soyu", sent.started(), 1);
     let delivery = path("delivery");
-    fs::write(&delivery, [&MAGIC[..], &records.concat()].concat()).unwrap();
+    fs::write(&delivery, &sent.bytes).unwrap();
     let _ = sharing.done("soyu", "receive", &[&delivery]);
-    let wrapped = wrapping.wrap(&key).unwrap();
-    liar.say(sharing.name, "soyu", Deed::KeyReleased { wrapped }, 2);
+    liar.say(sharing.name, "soyu", sent.released(&key), 2);
 
     let (out, proof) = (path("out"), path("proof.json"));
     let finish = [delivery.as_str(), "--to", &out, "--proof", &proof];
@@ -370,4 +410,88 @@ fn mutants_convict_nobody(devnet: &Devnet, text: &str, key: &ContentKey) {
     let mut more = proof;
     more["more"] = 1.into();
     assert_eq!(verify(&more), 2);
+}
+
+#[test]
+fn a_wrong_key_convicts_and_the_release_of_another_delivery_does_not() {
+    let devnet = Devnet::up();
+    let (liar, anchor) = Liar::of(&devnet, "hanbit");
+    let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
+    let share = |name| Sharing {
+        devnet: &devnet,
+        name,
+    };
+    let (right, wrong) = (
+        ContentKey::from_bytes([7; 32]),
+        ContentKey::from_bytes([8; 32]),
+    );
+    let [proof, none] = ["proof.json", "none.json"].map(path);
+    // Releases a key that is not the one it committed to.
+    let lied = share("https://soyu.example/agreements/21");
+    // Releases the right one, which opens what it sent.
+    let honest = share("https://soyu.example/agreements/22");
+    // Releases what is no key of this delivery's.
+    let useless = share("https://soyu.example/agreements/23");
+    for (nonce, sharing, released) in [
+        (1, &lied, Some(&wrong)),
+        (3, &honest, Some(&right)),
+        (5, &useless, None),
+    ] {
+        contract(sharing, "hanbit", "soyu", &["--open"]);
+        let sent = liar.send(sharing, &anchor, &right, |_| ());
+        liar.say(sharing.name, "soyu", sent.started(), nonce);
+        let delivery = path("delivery");
+        fs::write(&delivery, &sent.bytes).unwrap();
+        let _ = sharing.done("soyu", "receive", &[&delivery]);
+        let released = match released {
+            Some(key) => sent.released(key),
+            None => Deed::KeyReleased {
+                wrapped: WrappedKey([0; 72]),
+            },
+        };
+        liar.say(sharing.name, "soyu", released, nonce + 1);
+        let out = path("out");
+        let file = if nonce == 1 { &proof } else { &none };
+        let ran = sharing.step(
+            "soyu",
+            "complete",
+            &[&delivery, "--to", &out, "--proof", file],
+        );
+        let ended = if nonce == 3 { 0 } else { 3 };
+        assert_eq!(ran.code, ended, "{}: {ran:?}", sharing.name);
+        let state = if nonce == 3 { "CONFIRMED" } else { "REJECTED" };
+        assert_eq!(sharing.show("hanbit", &[])["delivery"], state);
+    }
+    assert!(
+        !PathBuf::from(&none).exists(),
+        "nothing is proved to others"
+    );
+    let verified = devnet.done("marktamt", &["verify", &proof]).object();
+    assert_eq!(verified["member_name"], "hanbit");
+    assert_eq!(verified["chunk"], 0);
+
+    // With the release of another delivery in its place, the same file convicts nobody.
+    let text = fs::read_to_string(&proof).unwrap();
+    let mut mutant: Value = serde_json::from_str(&text).unwrap();
+    // Its release is the last thing that the provider said of it.
+    let said = ["list", "--subject", honest.name, "--by", "hanbit"];
+    let said = devnet.settled("marktamt", &said).lines();
+    let id = said.last().unwrap()["statement_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let bundle = path("release.json");
+    let _ = devnet.done(
+        "marktamt",
+        &["prove", "statement", &id, "--output", &bundle],
+    );
+    let bundle: Value = serde_json::from_str(&fs::read_to_string(&bundle).unwrap()).unwrap();
+    mutant["fault"]["released"]["bundle"] = bundle;
+    fs::write(&none, mutant.to_string()).unwrap();
+    let innocent = devnet.jangbu("marktamt", &["verify", &none]);
+    assert_eq!(innocent.code, 3, "{innocent:?}");
+    assert!(
+        innocent.out.contains("not of this delivery"),
+        "{innocent:?}"
+    );
 }

@@ -270,7 +270,7 @@ pub(super) fn finish(ctx: &Context, args: &FileArgs, completes: bool) -> Result<
             is_party(&stream, Party::Consumer)?;
             let started = Started::find(&stream, &history)?;
             if let Some((reason, proof)) = opened(ctx, args, &stream, &started, file)? {
-                return rejected(ctx, args, &stream, reason, &proof);
+                return rejected(ctx, args, &stream, file, (reason, proof));
             }
             said(ctx, &stream, &args.step, Deed::Confirmed, None)?;
         }
@@ -297,14 +297,14 @@ pub(super) fn finish(ctx: &Context, args: &FileArgs, completes: bool) -> Result<
     said(ctx, &stream, &args.step, Deed::TransferCompleted, None)
 }
 
-/// Opens the delivery: what is wrong with it, and the proof of that, if something is.
+/// Opens the delivery: what is wrong with it, if something is, and what shows that to others.
 fn opened(
     ctx: &Context,
     args: &FileArgs,
     stream: &ShareStream,
     started: &Started,
     file: &Path,
-) -> Result<Option<(Rejection, RejectionProof)>, CliError> {
+) -> Result<Option<(Rejection, Option<RejectionProof>)>, CliError> {
     let Some((release, wrapped)) = &started.released else {
         return Err(
             CliError::refused("share.key: its key was not released yet").hint(format!(
@@ -317,37 +317,34 @@ fn opened(
         CliError::input("where does the content go?").hint("name a file: --to FILE")
     })?;
     let wrapping = wrapping_key(ctx, stream, &started.sent.root)?;
-    let proof = |fault| -> Result<RejectionProof, CliError> {
-        Ok(RejectionProof {
-            format: REJECTION_FORMAT.to_owned(),
-            started: shows(ctx, stream, started.id)?,
-            fault,
-        })
-    };
-    let wrong_key = |record| -> Result<Option<(Rejection, RejectionProof)>, CliError> {
-        let fault = Fault::WrongKey {
-            released: Box::new(shows(ctx, stream, *release)?),
-            wrapping_key: Digest(*wrapping.expose()),
-            record,
-        };
-        Ok(Some((Rejection::WrongKey, proof(fault)?)))
-    };
     let Some(key) = wrapping.unwrap(wrapped) else {
-        return wrong_key(None);
+        return Ok(Some((Rejection::WrongKey, None)));
     };
     let (sealing, root) = (&started.sealing, started.sent.root);
     let Some((index, fault)) = chunks::decrypt(ctx, file, sealing, root, &key, to)? else {
         return Ok(None);
     };
     let record = chunks::record(ctx, file, sealing.bytes, index)?;
-    if fault == RecordFault::Key {
-        return wrong_key(Some(record));
-    }
-    let fault = Fault::WrongChunk {
-        record,
-        key: Digest(*key.chunk(index).expose()),
+    let (reason, fault) = if fault == RecordFault::Key {
+        let released = Box::new(shows(ctx, stream, *release)?);
+        let wrapping_key = Digest(*wrapping.expose());
+        let fault = Fault::WrongKey {
+            released,
+            wrapping_key,
+            record,
+        };
+        (Rejection::WrongKey, fault)
+    } else {
+        let key = Digest(*key.chunk(index).expose());
+        let fault = Fault::WrongChunk { record, key };
+        (Rejection::WrongChunk { index }, fault)
     };
-    Ok(Some((Rejection::WrongChunk { index }, proof(fault)?)))
+    let proof = RejectionProof {
+        format: REJECTION_FORMAT.to_owned(),
+        started: shows(ctx, stream, started.id)?,
+        fault,
+    };
+    Ok(Some((reason, Some(proof))))
 }
 
 /// Writes the proof, says that the delivery is rejected, and ends in error.
@@ -355,13 +352,19 @@ fn rejected(
     ctx: &Context,
     args: &FileArgs,
     stream: &ShareStream,
-    reason: Rejection,
-    proof: &RejectionProof,
+    file: &Path,
+    (reason, proof): (Rejection, Option<RejectionProof>),
 ) -> Result<(), CliError> {
+    let Some(proof) = &proof else {
+        said(ctx, stream, &args.step, Deed::Rejected { reason }, None)?;
+        return Err(CliError::refused(
+            "what was released as a key opens nothing; the delivery is rejected",
+        )
+        .hint("there is no proof of this for others: what opens nothing could be of anything"));
+    };
     let convicted = proof
         .verify(&ctx.anchor()?.verifier())
         .map_err(CliError::internal)?;
-    let file = args.file.as_deref().unwrap_or(Path::new("delivery"));
     let path = args
         .proof
         .clone()

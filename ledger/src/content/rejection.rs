@@ -6,11 +6,12 @@
 //! ```
 //!
 //! A wrong record shows one chunk and no other. A wrong key shows the key that was released, which
-//! is not the one that the provider committed to.
+//! is not the one that the provider committed to. What was released and is no key at all proves
+//! nothing to others: it could be the release of another delivery.
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChunkKey, MAGIC, Record, RecordFault, WrappingKey, chunks, record_bytes};
+use super::{ChunkKey, Record, RecordFault, WrappingKey, chunks, record_bytes};
 use crate::bundle::{self, Anchor, Blob, Bundle, Claim, Failure, Report, StatementReport};
 use crate::id::{Digest, MemberId};
 use crate::json::{self, JsonError};
@@ -23,8 +24,6 @@ use crate::tree;
 pub const REJECTION_FORMAT: &str = "jangbu-rejection/1";
 /// Largest proof in bytes.
 pub const REJECTION_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-const _: () = assert!(MAGIC.len() == 16);
 
 /// A proof against a provider. Nothing in it is verified yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,8 +65,8 @@ pub enum Fault {
         released: Box<Shows>,
         /// What the key is wrapped in.
         wrapping_key: Digest,
-        /// The record; none if the wrapped key does not even unwrap.
-        record: Option<WrongRecord>,
+        /// The record.
+        record: WrongRecord,
     },
 }
 
@@ -145,7 +144,7 @@ impl RejectionProof {
             return Err(RejectionError::Shape(most));
         }
         let proof: Self = serde_json::from_value(json::parse(bytes)?)
-            .map_err(|error| RejectionError::Shape(error.to_string()))?;
+            .map_err(|error| RejectionError::Shape(json::brief(&error)))?;
         if proof.format == REJECTION_FORMAT {
             Ok(proof)
         } else {
@@ -207,27 +206,21 @@ impl RejectionProof {
                         "another member released the key".into(),
                     ));
                 }
-                match (key.unwrap(&wrapped), record) {
-                    (None, _) => ("what it released is no key".to_owned(), None),
-                    (Some(key), Some(record)) => {
-                        let found = record.verify(&root, &sealing)?;
-                        match key.chunk(record.index).open(&found) {
-                            Err(RecordFault::Key) => (
-                                format!(
-                                    "the released key is not the key of chunk {}",
-                                    record.index
-                                ),
-                                Some(record.index),
-                            ),
-                            _ => {
-                                return Err(RejectionError::Innocent("the released key is right"));
-                            }
-                        }
-                    }
-                    (Some(_), None) => {
-                        return Err(RejectionError::Innocent("no record is shown"));
-                    }
+                // It opens with the key of this delivery alone, so it was released for this one. One
+                // that does not may be of any other, and convicts nobody.
+                let Some(key) = key.unwrap(&wrapped) else {
+                    return Err(RejectionError::Shows(
+                        "the release is not of this delivery, or of nothing at all".into(),
+                    ));
+                };
+                let found = record.verify(&root, &sealing)?;
+                if key.chunk(record.index).open(&found) != Err(RecordFault::Key) {
+                    return Err(RejectionError::Innocent("the released key is right"));
                 }
+                (
+                    format!("the released key is not the key of chunk {}", record.index),
+                    Some(record.index),
+                )
             }
         };
         Ok(Convicted {
