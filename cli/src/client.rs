@@ -92,19 +92,6 @@ impl Client {
         self.get("/v1/status", &[])
     }
 
-    /// Where the node at one address stands.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError`] if it gives no answer.
-    pub fn status_of(&self, node: &str) -> Result<StatusAnswer, CliError> {
-        let reply = self
-            .http
-            .get(node, "/v1/status", &[], READ_TIMEOUT)
-            .map_err(|failure| failure.of_read(node))?;
-        decode(node, &reply)
-    }
-
     /// Whether the node at one address is ready; if not, why.
     ///
     /// # Errors

@@ -15,6 +15,7 @@
 
 mod chunks;
 mod delivery;
+mod grant;
 mod history;
 mod judged;
 mod open;
@@ -32,13 +33,14 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::submit::SubmitOptions;
+use crate::submit::{Outcome, SubmitOptions};
 
 pub(crate) use judged::steps_that_count;
 pub use step::{Taken, take};
 pub use stream::{Named, ShareStream};
 
-/// Data shares with another member, sealed: only the two parties can read, list or count them.
+/// Data shares with another member: sealed, so that only the two parties can read, list or count them, or
+/// in the open.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Ask for a contract (consumer)
@@ -84,6 +86,10 @@ pub enum Command {
     Resolve(StepArgs),
     /// End the negotiation, or the transfer once the contract is final
     Terminate(StepArgs),
+    /// Let an auditor read all of a sealed share, and record that
+    Grant(grant::GrantArgs),
+    /// Show a sealed share that another member granted to you
+    Audit(grant::AuditArgs),
     /// Show what was said, in log order
     Show(ShareArgs),
     /// List the shares this machine knows, and where they stand
@@ -248,7 +254,9 @@ impl From<Role> for Party {
 /// sent then.
 pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
     let (args, deed) = match command {
-        Command::Show(share) => return show::one(ctx, &find(ctx, &share, None)?),
+        Command::Show(share) => return show::one(ctx, &find(ctx, &share, None)?, None),
+        Command::Grant(args) => return grant::grant(ctx, &args),
+        Command::Audit(args) => return grant::audit(ctx, &args),
         Command::List => return show::all(ctx),
         Command::Terminate(args) => return terminate(ctx, &args),
         Command::Use(args) => return usage::run(ctx, args),
@@ -303,7 +311,7 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
         Command::Resolve(args) => (args, Deed::Resolved),
     };
     let stream = find(ctx, &args.share, Some(deed.step()))?;
-    said(ctx, &stream, &args, deed, None)
+    said(ctx, &stream, &args, deed, None).map(|_| ())
 }
 
 /// What ends depends on what has begun; once the contract is final only the transfer can end.
@@ -317,17 +325,17 @@ fn terminate(ctx: &Context, args: &StepArgs) -> Result<(), CliError> {
         | Contract::Closed => Deed::TransferTerminated,
         _ => Deed::Terminated,
     };
-    said(ctx, &stream, args, deed, None)
+    said(ctx, &stream, args, deed, None).map(|_| ())
 }
 
-/// Takes the step and prints what became of it. A start's section keeps what finds its key again.
+/// Takes the step and prints what became of it, which is returned. A start's section keeps what finds its key again.
 fn said(
     ctx: &Context,
     stream: &ShareStream,
     args: &StepArgs,
     deed: Deed,
     section: Option<Value>,
-) -> Result<(), CliError> {
+) -> Result<Option<Outcome>, CliError> {
     let step = deed.step();
     let taken = Taken {
         label: format!("{}: {}", stream.name, step.name()),
@@ -336,9 +344,12 @@ fn said(
         deed,
         occurrence: args.occurrence,
     };
+    let mut last = None;
     take(ctx, stream, &taken, &args.options, &mut |outcome| {
         ctx.output.line(outcome, || outcome.to_string());
-    })
+        last = Some(outcome.clone());
+    })?;
+    Ok(last)
 }
 
 fn find(ctx: &Context, args: &ShareArgs, step: Option<Step>) -> Result<ShareStream, CliError> {

@@ -28,11 +28,11 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::hash::Domain;
 use crate::id::{Digest, SubjectId};
 use crate::json::JsonError;
+use crate::secret::secret_newtype;
 
 pub use disclosure::{Disclosure, DisclosureError};
 pub use opening::{Opening, ShowError, WHOLE};
@@ -64,14 +64,9 @@ impl Commitment {
     }
 }
 
-/// The secret that salts one document's commitments.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct DocumentKey([u8; 32]);
-
-impl std::fmt::Debug for DocumentKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DocumentKey(..)")
-    }
+secret_newtype! {
+    /// The secret that salts one document's commitments.
+    DocumentKey
 }
 
 impl DocumentKey {
@@ -86,18 +81,6 @@ impl DocumentKey {
         Self(Self::DERIVE.keyed(vault_secret, canonical))
     }
 
-    /// A key from the vault.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The secret itself, for the vault.
-    #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// Commits to a file's bytes.
     #[must_use]
     pub fn commit_file(&self, bytes: &[u8]) -> Commitment {
@@ -107,7 +90,7 @@ impl DocumentKey {
     /// The key of one section.
     #[must_use]
     pub fn section(&self, name: &str) -> SectionKey {
-        SectionKey(Self::SECTION.keyed(&self.0, name.as_bytes()))
+        SectionKey::from_bytes(Self::SECTION.keyed(&self.0, name.as_bytes()))
     }
 
     /// The salt of the commitment itself.

@@ -23,11 +23,11 @@ mod tests;
 
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::codec;
 use crate::hash::Domain;
 use crate::id::{Digest, SubjectId};
+use crate::secret::{agreed, secret_newtype};
 use crate::share::WrappedKey;
 
 pub use rejection::{
@@ -49,28 +49,20 @@ const NONCE_BYTES: usize = 24;
 /// The nonce of a key that encrypts one message only.
 const ONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 
-/// The secret that opens a delivery.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct ContentKey([u8; 32]);
-
-/// The secret that opens one chunk of a delivery.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct ChunkKey([u8; 32]);
-
-/// The secret that a content key is wrapped in, which only the two parties derive.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct WrappingKey([u8; 32]);
-
-macro_rules! hidden {
-    ($($name:ident),+) => {$(
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-    )+};
+secret_newtype! {
+    /// The secret that opens a delivery.
+    ContentKey
 }
-hidden!(ContentKey, ChunkKey, WrappingKey);
+
+secret_newtype! {
+    /// The secret that opens one chunk of a delivery.
+    ChunkKey
+}
+
+secret_newtype! {
+    /// The secret that a content key is wrapped in, which only the two parties derive.
+    WrappingKey
+}
 
 /// A record of a delivery, as its bytes stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,12 +116,6 @@ impl ContentKey {
         Self(Self::DERIVE.keyed(vault_secret, &codec::encode(&(subject, content))))
     }
 
-    /// A key that was unwrapped.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
     /// The key of one chunk.
     #[must_use]
     pub fn chunk(&self, index: u64) -> ChunkKey {
@@ -141,18 +127,6 @@ impl ChunkKey {
     const HASH: Domain = Domain::new("jangbu/chunk-key-hash/v1");
     const CIPHER: Domain = Domain::new("jangbu/chunk-cipher/v1");
     const CONTENT: Domain = Domain::new("jangbu/chunk-content/v1");
-
-    /// A key that somebody shows.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The secret itself, for showing this chunk.
-    #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
 
     /// The record of a chunk of at most [`CHUNK_BYTES`]; `None` if it is longer.
     #[must_use]
@@ -218,29 +192,9 @@ impl WrappingKey {
         subject: &SubjectId,
         delivery: &Digest,
     ) -> Option<Self> {
-        let shared = own.diffie_hellman(other);
-        if !shared.was_contributory() {
-            return None;
-        }
-        let mut keys = [
-            *x25519_dalek::PublicKey::from(own).as_bytes(),
-            *other.as_bytes(),
-        ];
-        keys.sort_unstable();
+        let (shared, keys) = agreed(own, other)?;
         let bound = (shared.as_bytes(), keys, subject, delivery);
         Some(Self(Self::AGREE.hash_of(&bound)))
-    }
-
-    /// A key that somebody shows.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The secret itself, for showing what was released.
-    #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
     }
 
     /// What the provider commits to before anything is received.

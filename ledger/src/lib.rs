@@ -25,6 +25,7 @@ pub mod profile;
 pub mod receipt;
 pub mod rules;
 pub mod sealed;
+mod secret;
 pub mod share;
 pub mod signature;
 pub mod state;

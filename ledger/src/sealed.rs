@@ -15,22 +15,24 @@
 //!
 //! Source: `docs/format.md`, section 8.
 
+mod grant;
 mod history;
 
 use bincode::{Decode, Encode};
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::codec;
 use crate::commitment::Commitment;
 use crate::hash::Domain;
 use crate::id::{Slot, StatementId};
 use crate::identifier::Identifier;
+use crate::secret::{agreed, secret_newtype};
 use crate::share::{Deed, Party};
 use crate::statement::{Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
 
+pub use grant::{GRANT_BYTES_MAX, GRANT_FORMAT, Grant, GrantError, Granted};
 pub use history::{Broken, Filled, History, Judged, OtherShares};
 
 const NONCE_BYTES: usize = 24;
@@ -38,9 +40,10 @@ const TAG_BYTES: usize = 16;
 /// Bytes of plaintext, padding included.
 const PLAINTEXT_BYTES: usize = PAYLOAD_BYTES_MAX - NONCE_BYTES - TAG_BYTES;
 
-/// The secret that names a sealed stream. Whoever holds it reads all of the stream.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct StreamKey([u8; 32]);
+secret_newtype! {
+    /// The secret that names a sealed stream. Whoever holds it reads all of the stream.
+    StreamKey
+}
 
 /// What a sealed statement says.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -89,12 +92,6 @@ pub enum SealedError {
     TooLong,
 }
 
-impl std::fmt::Debug for StreamKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StreamKey(..)")
-    }
-}
-
 impl StreamKey {
     const AGREE: Domain = Domain::new("jangbu/stream-key/v1");
     const SLOT: Domain = Domain::new("jangbu/slot/v1");
@@ -104,18 +101,6 @@ impl StreamKey {
     const OPENING: Domain = Domain::new("jangbu/sealed-opening/v1");
     const SUBJECT: Domain = Domain::new("jangbu/sealed-subject/v1");
 
-    /// A key handed over by other means.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The secret itself, for storing it encrypted or handing it to an auditor.
-    #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// The key both parties of the stream `name` derive, each from its own secret and the
     /// other's registered encryption key. `None` if the other's key is degenerate.
     #[must_use]
@@ -124,15 +109,7 @@ impl StreamKey {
         other: &x25519_dalek::PublicKey,
         name: &str,
     ) -> Option<Self> {
-        let shared = own.diffie_hellman(other);
-        if !shared.was_contributory() {
-            return None;
-        }
-        let mut keys = [
-            *x25519_dalek::PublicKey::from(own).as_bytes(),
-            *other.as_bytes(),
-        ];
-        keys.sort_unstable();
+        let (shared, keys) = agreed(own, other)?;
         Some(Self(Self::AGREE.hash_of(&(shared.as_bytes(), keys, name))))
     }
 

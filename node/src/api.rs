@@ -27,10 +27,8 @@ mod trace;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
-use jangbu_ledger::envelope::ENVELOPE_BYTES_MAX;
 use tokio::net::TcpListener;
 
 use crate::consortium::Consortium;
@@ -124,7 +122,6 @@ fn router(node: Arc<Node>) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(ENVELOPE_BYTES_MAX))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&node),
             limits::bound,

@@ -495,3 +495,70 @@ fn a_wrong_key_convicts_and_the_release_of_another_delivery_does_not() {
         "{innocent:?}"
     );
 }
+
+#[test]
+fn a_sealed_share_is_granted_to_an_auditor_who_alone_reads_it_and_the_share_says_so() {
+    let devnet = Devnet::up();
+    let sharing = Sharing {
+        devnet: &devnet,
+        name: "agreement 12/2026",
+    };
+    let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
+    contract(&sharing, "hanbit", "soyu", &[]);
+    let file = path("grant.json");
+    let to = ["--to", "marktamt", "--output", &file];
+    // Who is no party has nothing to grant; who is one reads it anyway.
+    let stranger = sharing.step("nordwind", "grant", &to);
+    assert_eq!(stranger.code, 2, "{stranger:?}");
+    let party = sharing.step("hanbit", "grant", &["--to", "soyu", "--output", &file]);
+    assert_eq!(party.code, 2, "{party:?}");
+    let early = sharing.step("hanbit", "grant", &[&to[..], &["--no-wait"]].concat());
+    assert_eq!(early.code, 2, "{early:?}");
+    assert!(
+        !PathBuf::from(&file).exists(),
+        "no key left before it was recorded"
+    );
+
+    for duplicate in [false, true] {
+        let ran = sharing.step("hanbit", "grant", &to);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(ran.lines()[0]["duplicate"], duplicate);
+    }
+    devnet.settle();
+    let audited = devnet.done("marktamt", &["share", "audit", &file]).object();
+    assert_eq!(audited["name"], sharing.name);
+    assert_eq!(audited["provider"], "hanbit");
+    assert_eq!(audited["contract"], "FINALIZED");
+    assert_eq!(audited["grant_recorded"], true);
+    let steps = audited["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 8, "seven steps, and the grant");
+    assert!(steps.iter().all(|step| step["counts"] == true));
+    // The other party sees whom it was granted to.
+    let seen = sharing.show("soyu", &[]);
+    assert!(
+        seen.to_string()
+            .contains(&MemberId::of("marktamt").to_string())
+    );
+
+    let foreign = devnet.jangbu("nordwind", &["share", "audit", &file]);
+    assert_eq!(foreign.code, 2, "{foreign:?}");
+    assert!(foreign.err.contains("for marktamt"), "{foreign:?}");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(sharing.name) && !text.contains("hanbit"));
+    let mut changed: Value = serde_json::from_str(&text).unwrap();
+    changed["by"] = MemberId::of("soyu").to_string().into();
+    fs::write(&file, changed.to_string()).unwrap();
+    let changed = devnet.jangbu("marktamt", &["share", "audit", &file]);
+    assert_eq!(changed.code, 2, "{changed:?}");
+    assert!(changed.err.contains("does not open"), "{changed:?}");
+
+    // What everyone reads is not granted.
+    let open = Sharing {
+        devnet: &devnet,
+        name: "https://soyu.example/agreements/8",
+    };
+    let _ = open.done("soyu", "request", &["--with", "hanbit", "--open"]);
+    let granted = open.step("soyu", "grant", &to);
+    assert_eq!(granted.code, 2, "{granted:?}");
+    assert!(granted.err.contains("everyone reads"), "{granted:?}");
+}

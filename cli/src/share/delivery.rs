@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::history::{self, History};
 use super::step::shown;
-use super::stream::{Channel, ShareStream, encryption_key};
+use super::stream::{Channel, ShareStream, encryption_key, unusable};
 use super::{DataArgs, FileArgs, ReceiveArgs, ReleaseArgs, StepArgs, chunks, find, root_of, said};
 use crate::context::Context;
 use crate::error::CliError;
@@ -142,7 +142,7 @@ pub(super) fn receive(ctx: &Context, args: &ReceiveArgs) -> Result<(), CliError>
             Some(started) => arrived(ctx, &stream, &started, file)?,
         },
     };
-    said(ctx, &stream, &args.step, Deed::Received { root }, None)
+    said(ctx, &stream, &args.step, Deed::Received { root }, None).map(|_| ())
 }
 
 /// The root of a delivery that can be received: its content is the one started with, and the
@@ -204,6 +204,7 @@ pub(super) fn release(ctx: &Context, args: &ReleaseArgs) -> Result<(), CliError>
         Deed::KeyReleased { wrapped },
         None,
     )
+    .map(|_| ())
 }
 
 /// The key of a delivery, from the content itself; it must be the content that was started.
@@ -279,7 +280,7 @@ pub(super) fn finish(ctx: &Context, args: &FileArgs, completes: bool) -> Result<
                 return Err(CliError::input("what was received is encrypted")
                     .hint("name it, and where its content goes: FILE --to FILE"));
             }
-            return said(ctx, &stream, &args.step, Deed::Confirmed, None);
+            return said(ctx, &stream, &args.step, Deed::Confirmed, None).map(|_| ());
         }
         None => {
             let open = matches!(history.share.stand.delivery, Delivery::Released)
@@ -294,7 +295,7 @@ pub(super) fn finish(ctx: &Context, args: &FileArgs, completes: bool) -> Result<
     if !completes || (over && args.file.is_some()) {
         return Ok(());
     }
-    said(ctx, &stream, &args.step, Deed::TransferCompleted, None)
+    said(ctx, &stream, &args.step, Deed::TransferCompleted, None).map(|_| ())
 }
 
 /// Opens the delivery: what is wrong with it, if something is, and what shows that to others.
@@ -414,12 +415,7 @@ fn wrapping_key(
         &subject,
         root,
     )
-    .ok_or_else(|| {
-        CliError::input(format!(
-            "the encryption key of {} in the genesis file is no usable key",
-            other.name
-        ))
-    })
+    .ok_or_else(|| unusable(other))
 }
 
 fn is_party(stream: &ShareStream, party: Party) -> Result<(), CliError> {

@@ -134,7 +134,7 @@ fn sender(
     if *member == consumer {
         return Ok((Sender::Consumer, Some(Party::Consumer)));
     }
-    let known = ctx.anchor()?.members().iter().find(|m| m.id() == *member);
+    let known = ctx.anchor()?.member(member);
     let arbiter = known.is_some_and(|member| Role::from(member.role).settles_disputes());
     Ok((
         if arbiter {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use jangbu_genesis::document::Member;
 use jangbu_ledger::id::{Height, Sequence, StatementId, TimeMs};
 use jangbu_ledger::share::{Covered, Deed, Party, Share};
 use serde::Serialize;
@@ -24,6 +25,9 @@ struct Shown<'a> {
     open: bool,
     #[serde(flatten)]
     share: &'a Share,
+    /// Of a share that was granted: whether the grant is one of its steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant_recorded: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<Vec<ShownStep<'a>>>,
 }
@@ -53,8 +57,12 @@ struct ShownStep<'a> {
     flagged: Option<bool>,
 }
 
-/// Shows one share with its steps.
-pub(super) fn one(ctx: &Context, stream: &ShareStream) -> Result<(), CliError> {
+/// Shows one share with its steps; of one that was granted, whether this statement grants it.
+pub(super) fn one(
+    ctx: &Context,
+    stream: &ShareStream,
+    granted: Option<StatementId>,
+) -> Result<(), CliError> {
     let history = history::read(ctx, stream)?;
     let mut steps = Vec::new();
     for step in &history.steps {
@@ -62,9 +70,7 @@ pub(super) fn one(ctx: &Context, stream: &ShareStream) -> Result<(), CliError> {
             Some(party) => stream.name_of(party).to_owned(),
             None => ctx
                 .anchor()?
-                .members()
-                .iter()
-                .find(|member| member.id() == step.member)
+                .member(&step.member)
                 .map_or_else(|| step.member.to_string(), |member| member.name.clone()),
         };
         let document = ctx.vault()?.opening(&step.statement_id)?.is_some();
@@ -88,6 +94,16 @@ pub(super) fn one(ctx: &Context, stream: &ShareStream) -> Result<(), CliError> {
     }
     let mut shown = summary(stream, &history);
     shown.steps = Some(steps);
+    shown.grant_recorded = granted.map(|id| {
+        let own = ctx.member().map(Member::id).ok();
+        history.steps.iter().any(|step| {
+            let to = match step.deed {
+                Some(Deed::Granted { to }) => Some(to),
+                _ => None,
+            };
+            step.statement_id == id && to == own
+        })
+    });
     ctx.output.object(&shown, || text(&shown));
     Ok(())
 }
@@ -123,6 +139,7 @@ fn summary<'a>(stream: &'a ShareStream, history: &'a History) -> Shown<'a> {
         consumer: stream.name_of(Party::Consumer),
         open: matches!(stream.channel, Channel::Open(_)),
         share: &history.share,
+        grant_recorded: None,
         steps: None,
     }
 }
@@ -150,6 +167,11 @@ fn line(shown: &Shown<'_>) -> String {
 
 fn text(shown: &Shown<'_>) -> String {
     let mut text = line(shown);
+    match shown.grant_recorded {
+        Some(true) => text.push_str("\nthat it was granted to you is recorded in it"),
+        Some(false) => text.push_str("\nTHE GRANT IS NOT RECORDED in the share itself"),
+        None => {}
+    }
     for step in shown.steps.iter().flatten() {
         let name = step.deed.map_or("unreadable", |deed| deed.step().name());
         let party = step.party.map_or("-", Party::name);
@@ -195,6 +217,7 @@ fn details(deed: &Deed) -> Option<String> {
             Some(sealing) => format!("root {}, {} bytes encrypted", sent.root, sealing.bytes),
             None => format!("root {}", sent.root),
         }),
+        Deed::Granted { to } => Some(format!("to {to}")),
         Deed::Received { root } => Some(format!("root {root}")),
         Deed::Rejected { reason } => Some(match reason {
             jangbu_ledger::share::Rejection::Differs { root } => format!("it has root {root}"),

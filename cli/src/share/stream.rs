@@ -3,7 +3,7 @@
 use jangbu_genesis::document::Member;
 use jangbu_ledger::id::MemberId;
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::sealed::StreamKey;
+use jangbu_ledger::sealed::{Granted, StreamKey};
 use jangbu_ledger::share::Party;
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +127,30 @@ impl ShareStream {
         })
     }
 
+    /// A sealed share of two others, by the key that one of them handed over.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if a party is no member.
+    pub fn granted(ctx: &Context, granted: Granted) -> Result<Self, CliError> {
+        check_name(&granted.name)?;
+        let side = |id: MemberId| {
+            ctx.anchor()?.member(&id).map(Side::of).ok_or_else(|| {
+                CliError::input(format!(
+                    "the grant is of a share of {id}, who is no member of this consortium"
+                ))
+            })
+        };
+        Ok(Self {
+            name: granted.name,
+            role: None,
+            channel: Channel::Sealed(granted.key),
+            provider: side(granted.provider)?,
+            consumer: side(granted.consumer)?,
+            known: false,
+        })
+    }
+
     /// A share that stands on the ledger in the open, as anyone sees it.
     fn in_the_open(
         ctx: &Context,
@@ -135,8 +159,7 @@ impl ShareStream {
         (provider, consumer): (MemberId, MemberId),
     ) -> Result<Self, CliError> {
         let side = |id: MemberId| {
-            let known = ctx.anchor()?.members().iter().find(|m| m.id() == id);
-            known.map(Side::of).ok_or_else(|| {
+            ctx.anchor()?.member(&id).map(Side::of).ok_or_else(|| {
                 CliError::unreachable(format!(
                     "the node shows a share of {id}, who is no member of this consortium"
                 ))
@@ -178,21 +201,6 @@ impl ShareStream {
         match &self.channel {
             Channel::Sealed(key) => key.subject(),
             Channel::Open(identifier) => identifier.clone(),
-        }
-    }
-
-    /// The key, if it is sealed.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError`] saying what `verb` is for.
-    pub fn sealed(&self, verb: &str) -> Result<&StreamKey, CliError> {
-        match &self.channel {
-            Channel::Sealed(key) => Ok(key),
-            Channel::Open(_) => Err(CliError::input(format!(
-                "everyone reads the share {:?}; {verb} is for sealed ones",
-                self.name
-            ))),
         }
     }
 
@@ -318,15 +326,19 @@ fn identifier(name: &str) -> Result<Identifier, CliError> {
 }
 
 fn agree(ctx: &Context, other: &Member, name: &str) -> Result<StreamKey, CliError> {
-    StreamKey::agree(ctx.encryption_key()?, &encryption_key(other), name).ok_or_else(|| {
-        CliError::input(format!(
-            "the encryption key of {} in the genesis file is no usable key",
-            other.name
-        ))
-    })
+    StreamKey::agree(ctx.encryption_key()?, &encryption_key(other), name)
+        .ok_or_else(|| unusable(other))
 }
 
 /// A member's registered encryption key.
 pub(super) fn encryption_key(member: &Member) -> x25519_dalek::PublicKey {
     x25519_dalek::PublicKey::from(*member.keys.encryption.as_bytes())
+}
+
+/// What a registered key is that agrees with none.
+pub(super) fn unusable(member: &Member) -> CliError {
+    CliError::input(format!(
+        "the encryption key of {} in the genesis file is no usable key",
+        member.name
+    ))
 }

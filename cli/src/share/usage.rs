@@ -38,5 +38,5 @@ pub(super) fn run(ctx: &Context, args: UseArgs) -> Result<(), CliError> {
         inputs: std::iter::once(own.clone()).chain(others).collect(),
         outputs: args.outputs,
     };
-    said(ctx, &stream, &args.step, Deed::Used(usage), None)
+    said(ctx, &stream, &args.step, Deed::Used(usage), None).map(|_| ())
 }

@@ -109,7 +109,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::{DocumentKey, Opening, ShowError};
+    use super::super::{DocumentKey, Opening, SectionKey, ShowError};
     use super::*;
 
     fn opening() -> Opening {
@@ -182,7 +182,7 @@ mod tests {
             |d| d.sections[0].value["d"] = json!(8),
             |d| d.sections[0].value["e"] = Value::Null,
             |d| d.sections[0].value = json!({"c": true}),
-            |d| d.sections[0].key.0[0] ^= 1,
+            |d| d.sections[0].key = SectionKey::from_bytes([9; 32]),
             |d| d.sections[0].section = "public".into(),
         ];
         for (at, change) in changes.iter().enumerate() {

@@ -14,11 +14,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::hash::{Domain, parse_hex};
 use crate::id::Digest;
 use crate::json::{self, JsonError};
+use crate::secret::secret_newtype;
 
 /// Fewest leaves of a section: below, their number would tell how many fields there are.
 pub const LEAVES_MIN: usize = 16;
@@ -30,9 +30,10 @@ const DECOY: Domain = Domain::new("jangbu/field-decoy/v1");
 const LEAF: Domain = Domain::new("jangbu/field-leaf/v1");
 const NODE: Domain = Domain::new("jangbu/field-node/v1");
 
-/// The secret that salts one section: whoever has it can check the section as a whole.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct SectionKey(pub(super) [u8; 32]);
+secret_newtype! {
+    /// The secret that salts one section: whoever has it can check the section as a whole.
+    SectionKey
+}
 
 /// One disclosed field with what checks it against a section's root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,12 +73,6 @@ struct Field<'v> {
     /// For each step of the pointer, whether it is an array's index.
     indices: Vec<bool>,
     value: &'v Value,
-}
-
-impl std::fmt::Debug for SectionKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SectionKey(..)")
-    }
 }
 
 impl Serialize for SectionKey {

@@ -38,9 +38,9 @@ pub enum Rule {
     GranularityOperator,
     /// The link to confirm is not on the ledger.
     LinkKnown,
-    /// A link is confirmed once.
+    /// A link is confirmed or contested once.
     LinkOnce,
-    /// Only the component's own company confirms.
+    /// Only the component's own company confirms or contests.
     LinkConfirmer,
     /// A confirmed composition has no cycle.
     LinkCycle,
@@ -250,7 +250,10 @@ impl Rule {
             Self::ReferenceKnown => "a referenced statement is not on the ledger",
             Self::PassportOnce => "the subject already has a passport; supersede it instead",
             Self::PassportIssued => "the subject has no passport yet; issue it first",
-            Self::PassportVersion => "the version must be the current one plus 1",
+            Self::PassportVersion => {
+                "the version is not the one that it must be: a new one is the current one plus 1, \
+                 and what is said of one is said of the current"
+            }
             Self::PassportRevoked => "the passport is revoked, which is final",
             Self::GranularityOrder => "an item goes into a batch or model, a batch into a model",
             Self::GranularityOnce => "the subject already belongs to a batch or model",
@@ -260,7 +263,7 @@ impl Rule {
             }
             Self::LinkOnce => "the link is already confirmed, or already contested",
             Self::LinkConfirmer => {
-                "only the company that issued the component may confirm the link"
+                "only the company that issued the component may confirm or contest the link"
             }
             Self::LinkCycle => "the confirmed link would make a product a part of itself",
             Self::LinkTooLarge => {

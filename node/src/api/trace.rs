@@ -189,8 +189,11 @@ impl Walk<'_> {
         }
     }
 
-    /// Adds an edge and what it leads to; `false` if there is no room.
+    /// Adds an edge and what it leads to; `false`, and nothing added, if there is no room.
     fn add(&mut self, edge: TraceEdge, depth: u32) -> bool {
+        if self.trace.edges.len() >= EDGES_MAX {
+            return false;
+        }
         let next = match self.direction {
             Direction::Down => &edge.child,
             Direction::Up => &edge.parent,
@@ -202,9 +205,6 @@ impl Walk<'_> {
             }
             self.seen.insert(id);
             self.open.push_back((next.clone(), depth + 1));
-        }
-        if self.trace.edges.len() >= EDGES_MAX {
-            return false;
         }
         self.trace.edges.push(edge);
         true
