@@ -261,8 +261,12 @@ fn foreign_link(text: &str) -> Result<Option<String>, IdentifierError> {
     };
     let mut mistyped = None;
     let starts = path.match_indices('/').map(|(at, _)| at + 1);
-    for start in std::iter::once(0).chain(starts) {
-        match gs1::digital_link(path.get(start..).unwrap_or_default()) {
+    let links = std::iter::once(0)
+        .chain(starts)
+        .filter_map(|start| path.get(start..))
+        .filter(|link| gs1::begins(link));
+    for link in links {
+        match gs1::digital_link(link) {
             Ok(link) => return prefix::host(host).map(|_| Some(link)),
             Err(error @ IdentifierError::CheckDigit { .. }) => {
                 mistyped.get_or_insert(error);

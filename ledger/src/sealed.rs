@@ -132,8 +132,10 @@ impl StreamKey {
     ///
     /// # Errors
     ///
-    /// [`SealedError::TooLong`] if the body does not fit the fixed size.
+    /// [`SealedError::TooLong`] if the body does not fit the fixed size, [`SealedError::Malformed`] if
+    /// its deed is none, so that nobody could open what was sealed.
     pub fn seal(&self, body: &SealedBody, n: u64) -> Result<Statement, SealedError> {
+        body.deed.check().map_err(|_| SealedError::Malformed)?;
         let plaintext = padded(&codec::encode(body))?;
         let nonce_hash = Self::NONCE.keyed(&self.0, &plaintext);
         let mut nonce = [0; NONCE_BYTES];

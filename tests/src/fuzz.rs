@@ -25,6 +25,7 @@ mod corpus;
 mod documents;
 mod edits;
 mod founding;
+mod handed;
 mod known;
 mod ledger;
 mod meter;
@@ -133,6 +134,9 @@ pub const TARGETS: &[Target] = &[
         documents::identifiers,
     ),
     target("edited", 200, edits::body, edits::seeds),
+    target("profile", 300, handed::profile, handed::profiles),
+    target("rejection", 200, handed::rejection, handed::rejections),
+    target("grant", 1_000, handed::grant, handed::grants),
 ];
 
 const fn target(

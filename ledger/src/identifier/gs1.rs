@@ -7,9 +7,19 @@ const ROOT: &str = "https://id.gs1.org/";
 const SERIAL_MAX: usize = 20;
 const GIAI_MAX: usize = 30;
 
+/// The application identifiers that a link may begin with.
+const KEYS: [&str; 6] = ["01", "00", "414", "417", "8003", "8004"];
+
+/// Whether a path begins like a Digital Link's.
+pub(super) fn begins(path: &str) -> bool {
+    path.split_once('/')
+        .is_some_and(|(first, _)| KEYS.contains(&first))
+}
+
 /// The canonical form of what follows `https://id.gs1.org/`.
 pub(super) fn digital_link(link: &str) -> Result<String, IdentifierError> {
-    let parts: Vec<&str> = link.split('/').collect();
+    // None has more than four parts; the fifth is the rest.
+    let parts: Vec<&str> = link.splitn(5, '/').collect();
     let fits = match parts.as_slice() {
         ["01", gtin] => {
             let gtin = gtin14(gtin)?;

@@ -15,9 +15,8 @@ pub(super) fn body(bytes: &[u8]) -> Seen {
     };
     let text = bundle.to_json().unwrap();
     assert_eq!(Bundle::parse(text.as_bytes()).unwrap(), bundle);
-    let verified = frugal(bytes.len(), VERIFYING, || {
-        bundle::verify(&bundle, &known().anchor)
-    });
+    let anchor = &known().anchor;
+    let verified = frugal(bytes.len(), VERIFYING, || bundle::verify(&bundle, anchor));
     match verified {
         Ok(report) => {
             known().check(&report);
