@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::{
     anchor, bench, check, devnet, disclose, evidence, genesis, key, link, list, node, notice, open,
-    passport, profile, prove, share, show, submit, trace, verify,
+    passport, profile, prove, share, show, submit, trace, vault, verify,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -134,6 +134,9 @@ pub enum Command {
     Submit(submit::Args),
     /// Show what a product is made of, across companies
     Trace(trace::Args),
+    /// Back up what opens your statements, bring it back, and find what is missing
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// Verify a receipt or a proof, offline
     Verify(verify::Args),
     /// Print shell completions
@@ -178,6 +181,7 @@ impl Command {
             // These have verdicts for exit codes.
             Self::Check(args) => return check::run(&args, ctx),
             Self::Open(args) => return open::run(&args, ctx),
+            Self::Vault(command) => return vault::run(command, ctx),
             Self::Verify(args) => return verify::run(&args, ctx),
             Self::Completions { shell } => completions(shell, ctx),
             Self::Man { to } => man(to, ctx),

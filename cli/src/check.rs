@@ -251,7 +251,7 @@ fn documents(
         let Some(said) = statements.find(|said| said.statement_id == id) else {
             continue;
         };
-        let Some(opening) = ctx.vault()?.opening(&id)? else {
+        let Some(opening) = ctx.opening(&id)? else {
             continue;
         };
         let sections = judged(&opening, profile, role);

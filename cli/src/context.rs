@@ -11,15 +11,16 @@ use ed25519_dalek::SigningKey;
 use jangbu_genesis::document::{GENESIS_BYTES_MAX, Member};
 use jangbu_genesis::key_file::{Purpose, SecretKey};
 use jangbu_genesis::{Genesis, Keystore, Passphrase, TrustAnchor};
-use jangbu_ledger::id::ChainId;
+use jangbu_ledger::id::{ChainId, StatementId};
 
 use crate::args::Globals;
 use crate::client::Client;
 use crate::config::Config;
+use crate::document::Opening;
 use crate::error::{CliError, Code};
 use crate::output::Output;
 use crate::receipt::Verifier;
-use crate::vault::Vault;
+use crate::vault::{OpenVault, Vault};
 
 /// Longest passphrase file in bytes.
 const PASSPHRASE_BYTES_MAX: u64 = 4096;
@@ -260,22 +261,65 @@ impl Context {
         })
     }
 
-    /// The secret that salts the vault's commitments.
+    /// The secret that salts the vault's commitments and encrypts its files.
     ///
     /// # Errors
     ///
     /// [`CliError`] if the key is missing, damaged, or the passphrase is wrong.
     pub fn vault_secret(&self) -> Result<&SecretKey, CliError> {
-        once(&self.vault_secret, || self.unlock(Purpose::Vault))
+        once(&self.vault_secret, || {
+            let keystore = self.keystore()?;
+            if !keystore.has(Purpose::Vault) {
+                return Err(CliError::file(keystore.directory(), "there is no vault key").hint(
+                    "make it: jangbu key new vault; or bring it back: jangbu vault secret import \
+                     FILE",
+                ));
+            }
+            self.unlock(Purpose::Vault)
+        })
     }
 
     /// The member's vault.
     ///
     /// # Errors
     ///
-    /// [`CliError`] if no directory is set.
+    /// [`CliError`] if no directory is set, or it has a vault that is not encrypted.
     pub fn vault(&self) -> Result<&Vault, CliError> {
-        once(&self.vault, || Ok(Vault::at(self.config()?.vault()?)))
+        once(&self.vault, || {
+            let vault = Vault::at(self.config()?.vault()?);
+            vault.refuse_plain()?;
+            Ok(vault)
+        })
+    }
+
+    /// The member's vault, unlocked.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] as for [`Self::vault`] and [`Self::vault_secret`].
+    pub fn open_vault(&self) -> Result<OpenVault<'_>, CliError> {
+        Ok(self.vault()?.open(self.vault_secret()?))
+    }
+
+    /// What opens a statement, if the vault has it; it is unlocked only then.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] as for [`Self::open_vault`], or if the file is damaged.
+    pub fn opening(&self, id: &StatementId) -> Result<Option<Opening>, CliError> {
+        if !self.vault()?.has_opening(id) {
+            return Ok(None);
+        }
+        self.open_vault()?.opening(id)
+    }
+
+    /// Whether the vault can be unlocked: there is a passphrase, or somebody to ask for it.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if the file that is to hold it cannot be read.
+    pub fn may_unlock(&self) -> Result<bool, CliError> {
+        Ok(std::io::stdin().is_terminal() || self.given_passphrase()?.is_some())
     }
 
     /// The nodes.

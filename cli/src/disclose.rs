@@ -184,7 +184,7 @@ pub(crate) fn current_passport(
 
 /// What opens a statement, from the vault.
 pub(crate) fn opening(ctx: &Context, id: &StatementId) -> Result<Opening, CliError> {
-    ctx.vault()?.opening(id)?.ok_or_else(|| {
+    ctx.opening(id)?.ok_or_else(|| {
         CliError::input("the vault does not open this statement")
             .about(id)
             .hint("only the vault of the member that made it does")

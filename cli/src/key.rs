@@ -4,6 +4,7 @@ use clap::Subcommand;
 use jangbu_genesis::ceremony;
 use jangbu_genesis::document::MemberRole;
 use jangbu_genesis::key_file::{KdfParams, Purpose};
+use jangbu_genesis::{Keystore, Passphrase};
 use jangbu_ledger::signature::PublicKey;
 use serde::Serialize;
 
@@ -67,15 +68,7 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
 fn new(purposes: &[Purpose], ctx: &Context) -> Result<(), CliError> {
     let keystore = ctx.keystore()?;
     let existing = keystore.list()?;
-    let passphrase = match existing.first() {
-        None => ctx.new_passphrase()?,
-        Some((purpose, _)) => {
-            // One passphrase opens the whole keystore: a second one would be found out too late.
-            let passphrase = ctx.passphrase()?;
-            keystore.unlock(*purpose, passphrase)?;
-            passphrase
-        }
-    };
+    let passphrase = passphrase_for(ctx, &keystore, &existing)?;
     let mut keys = Vec::new();
     for purpose in purposes {
         let kept = existing.iter().find(|(known, _)| known == purpose);
@@ -97,6 +90,23 @@ fn new(purposes: &[Purpose], ctx: &Context) -> Result<(), CliError> {
          keys again",
     );
     Ok(())
+}
+
+/// The passphrase of keys to be made beside those that exist.
+pub(crate) fn passphrase_for<'a>(
+    ctx: &'a Context,
+    keystore: &Keystore,
+    existing: &[(Purpose, String)],
+) -> Result<&'a Passphrase, CliError> {
+    match existing.first() {
+        None => ctx.new_passphrase(),
+        Some((purpose, _)) => {
+            // One passphrase opens the whole keystore: a second one would be found out too late.
+            let passphrase = ctx.passphrase()?;
+            keystore.unlock(*purpose, passphrase)?;
+            Ok(passphrase)
+        }
+    }
 }
 
 fn list(ctx: &Context) -> Result<(), CliError> {

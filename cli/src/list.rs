@@ -81,10 +81,7 @@ type Items<'a> = Box<dyn Iterator<Item = Result<Item, CliError>> + 'a>;
 
 fn items<'a>(args: &'a Args, client: &'a Client) -> Items<'a> {
     let Some(subject) = &args.subject else {
-        let from = Sequence(args.from);
-        return Box::new(Pages::new(Some(from), move |from| {
-            client.entries(from.unwrap_or_default(), PAGE)
-        }));
+        return Box::new(log_pages(client, Sequence(args.from)));
     };
     // A stream's pages start after an entry.
     let after = Sequence(args.from).previous();
@@ -103,6 +100,16 @@ fn items<'a>(args: &'a Args, client: &'a Client) -> Items<'a> {
             _ => own.next(),
         }
     }))
+}
+
+/// The whole log from an entry on, page by page.
+pub(crate) fn log_pages(
+    client: &Client,
+    from: Sequence,
+) -> impl Iterator<Item = Result<Item, CliError>> + '_ {
+    Pages::new(Some(from), move |from| {
+        client.entries(from.unwrap_or_default(), PAGE)
+    })
 }
 
 /// One side of what is said about a subject, after an entry, in log order.

@@ -37,7 +37,7 @@ use crate::submit::{Outcome, SubmitOptions};
 
 pub(crate) use judged::steps_that_count;
 pub use step::{Taken, take};
-pub use stream::{Named, ShareStream};
+pub use stream::{Channel, Named, ShareStream};
 
 /// Data shares with another member: sealed, so that only the two parties can read, list or count them, or
 /// in the open.

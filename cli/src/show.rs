@@ -34,6 +34,9 @@ struct StatementShown {
     view: View,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<std::path::PathBuf>,
+    /// Whether the vault has the document, and nothing unlocks it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    locked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     opening: Option<OpeningShown>,
 }
@@ -119,14 +122,17 @@ fn show_statement(ctx: &Context, answer: &StatementAnswer) -> Result<(), CliErro
         }
         _ => false,
     };
-    let opening = match vault {
-        Some(vault) => vault.opening(&id)?,
-        None => None,
+    let kept_opening = vault.is_some_and(|vault| vault.has_opening(&id));
+    let locked = kept_opening && !ctx.may_unlock()?;
+    let opening = match kept_opening && !locked {
+        true => ctx.opening(&id)?,
+        false => None,
     };
     let shown = StatementShown {
         status: answer.status,
         verified,
         receipt: kept.map(|(path, _)| path),
+        locked,
         opening: opening
             .map(|opening| OpeningShown::of(&opening, &view))
             .transpose()?,
@@ -175,6 +181,12 @@ impl StatementShown {
         rows.push(("commitment", view.statement.commitment.digest.to_string()));
         if let Some(path) = &self.receipt {
             rows.push(("receipt", path.display().to_string()));
+        }
+        if self.locked {
+            rows.push((
+                "document",
+                "in the vault, locked: --passphrase-file FILE shows it".to_owned(),
+            ));
         }
         let Some(opening) = &self.opening else {
             return table(&rows);

@@ -105,7 +105,10 @@ pub fn submit(
         let opening = draft.opening.as_ref()?;
         Some((id, opening))
     });
-    ctx.vault()?.keep_openings(openings)?;
+    let mut openings = openings.peekable();
+    if openings.peek().is_some() {
+        ctx.open_vault()?.keep_openings(openings)?;
+    }
 
     let mut report = outcome::Report::new(
         ids.iter()

@@ -1,37 +1,49 @@
-//! The vault: what opens and proves a member's statements, in plain files that its owner can
-//! read, copy and back up.
+//! The vault: what opens and proves a member's statements. What is secret in it is encrypted under
+//! the keystore's vault key, the one secret to back up.
 //!
 //! ```text
-//!   documents/<statement id>.json          what opens the commitment; secret
+//!   openings/<statement id>.sealed         what opens the commitment
+//!   streams/<name>.sealed  .lock           a data share: with whom, its key; one writer at a time
 //!   receipts/<statement id>.tlog-proof     verified proof that it is recorded
 //!   envelopes/<envelope id>.bin            signed, and not known to be decided
-//!   streams/<name>.json  .lock             what a sealed stream needs; one writer at a time
 //! ```
 //!
-//! Invariant: a file is there whole or not at all, and readable by its owner only.
+//! Invariants:
+//! - a file is there whole or not at all, and readable by its owner only;
+//! - an encrypted file opens under its own name and the vault's own secret only;
+//! - nothing is asked to unlock the vault unless a file in it must be read or written.
 
+mod archive;
+mod check;
+mod command;
+mod contents;
+mod name;
+mod seal;
+mod secret;
 mod store;
 mod stream;
 
 use std::path::{Path, PathBuf};
 
+use jangbu_genesis::key_file::SecretKey;
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::envelope::{ENVELOPE_BYTES_MAX, Envelope};
 use jangbu_ledger::id::{EnvelopeId, StatementId};
-use jangbu_ledger::json::DOCUMENT_BYTES_MAX;
 use jangbu_ledger::receipt::{RECEIPT_BYTES_MAX, Receipt};
 
-use crate::document::Opening;
 use crate::error::CliError;
 use crate::receipt::Verifier;
 
+pub use command::{Command, run};
+pub use contents::OpenVault;
 pub use store::write_atomic;
 pub use stream::StreamLock;
 
+use name::{Name, OPENINGS};
 use store::read_if_there;
 
-/// Openings hold a document and little else; escapes may make the file longer than its source.
-const OPENING_BYTES_MAX: u64 = 4 * DOCUMENT_BYTES_MAX as u64;
+/// Where vaults had their openings before they were encrypted.
+const PLAIN: &str = "documents";
 
 /// A member's vault.
 #[derive(Debug, Clone)]
@@ -54,38 +66,58 @@ impl Vault {
         &self.directory
     }
 
-    /// Keeps openings; on the disk when this returns.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError`] naming the file that could not be written.
-    pub fn keep_openings<'a>(
-        &self,
-        openings: impl IntoIterator<Item = (&'a StatementId, &'a Opening)>,
-    ) -> Result<(), CliError> {
-        let mut files = Vec::new();
-        for (id, opening) in openings {
-            let mut text = serde_json::to_vec_pretty(opening).map_err(CliError::internal)?;
-            text.push(b'\n');
-            files.push((self.opening_path(id), text));
+    /// The vault with its secret at hand.
+    #[must_use]
+    pub const fn open<'a>(&'a self, secret: &'a SecretKey) -> OpenVault<'a> {
+        OpenVault {
+            vault: self,
+            secret,
         }
-        store::write_all(&self.directory.join("documents"), &files)
     }
 
-    /// What opens a statement, if the vault has it.
+    /// Refuses a vault whose files are plain.
     ///
     /// # Errors
     ///
-    /// [`CliError`] if the file is damaged.
-    pub fn opening(&self, id: &StatementId) -> Result<Option<Opening>, CliError> {
-        let path = self.opening_path(id);
-        let Some(bytes) = read_if_there(&path, OPENING_BYTES_MAX)? else {
-            return Ok(None);
-        };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            CliError::file(&path, format!("it is no opening: {error}"))
-                .hint("restore the vault from a backup, or run the same command on the document")
-        })
+    /// [`CliError`] saying what to do about it.
+    pub fn refuse_plain(&self) -> Result<(), CliError> {
+        let plain = self.directory.join(PLAIN);
+        if !plain.exists() {
+            return Ok(());
+        }
+        Err(
+            CliError::file(&plain, "this vault is from before vaults were encrypted").hint(format!(
+                "move {} away and run the same commands on the same documents: they make the same \
+                 statements, and an encrypted vault",
+                self.directory.display()
+            )),
+        )
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        name.path(&self.directory).exists()
+    }
+
+    /// Whether the vault has what opens a statement; its secret is not needed to tell.
+    #[must_use]
+    pub fn has_opening(&self, id: &StatementId) -> bool {
+        self.has(&Name::Opening(*id))
+    }
+
+    /// The statements whose openings the vault has, in order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if the directory cannot be read.
+    pub fn openings(&self) -> Result<Vec<StatementId>, CliError> {
+        let names = store::list(&self.directory.join(OPENINGS))?;
+        let ids = names
+            .iter()
+            .filter_map(|path| match Name::of_opening(path) {
+                Some(Name::Opening(id)) => Some(id),
+                _ => None,
+            });
+        Ok(ids.collect())
     }
 
     /// Keeps a receipt that was verified. It can be had again from any node, so this does not
@@ -174,10 +206,6 @@ impl Vault {
             }
         }
         Ok(kept)
-    }
-
-    fn opening_path(&self, id: &StatementId) -> PathBuf {
-        self.directory.join("documents").join(format!("{id}.json"))
     }
 
     /// Where an envelope is kept until its outcome is known.

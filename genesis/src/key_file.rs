@@ -35,7 +35,7 @@ pub enum Purpose {
     Log,
     /// Names the node to its peers.
     Peer,
-    /// Salts the vault's commitments: the one secret to back up.
+    /// Salts the vault's commitments and encrypts its files: the one secret to back up.
     Vault,
 }
 

@@ -112,12 +112,36 @@ impl Keystore {
         if path.exists() {
             return Err(KeystoreError::Exists(path));
         }
-        let in_file = |source| KeystoreError::File {
-            path: path.clone(),
-            source,
-        };
-        let secret = generate().map_err(in_file)?;
-        let file = KeyFile::lock(&secret, purpose, &passphrase.0, kdf).map_err(in_file)?;
+        let secret = generate().map_err(|source| KeystoreError::File { path, source })?;
+        self.store(purpose, &secret, passphrase, kdf)?;
+        Ok(secret.public(purpose))
+    }
+
+    /// Whether there is a key file for this purpose; whether it is right is not looked at.
+    #[must_use]
+    pub fn has(&self, purpose: Purpose) -> bool {
+        self.path(purpose).exists()
+    }
+
+    /// Stores a key that exists already, from its backup.
+    ///
+    /// # Errors
+    ///
+    /// [`KeystoreError::Exists`] if there is one, or what the system says.
+    pub fn store(
+        &self,
+        purpose: Purpose,
+        secret: &SecretKey,
+        passphrase: &Passphrase,
+        kdf: KdfParams,
+    ) -> Result<(), KeystoreError> {
+        let path = self.path(purpose);
+        let file = KeyFile::lock(secret, purpose, &passphrase.0, kdf).map_err(|source| {
+            KeystoreError::File {
+                path: path.clone(),
+                source,
+            }
+        })?;
         self.write(&path, &file)
             .map_err(|source| match source.kind() {
                 std::io::ErrorKind::AlreadyExists => KeystoreError::Exists(path.clone()),
@@ -125,8 +149,7 @@ impl Keystore {
                     path: path.clone(),
                     source,
                 },
-            })?;
-        Ok(secret.public(purpose))
+            })
     }
 
     /// Unlocks a key.

@@ -240,7 +240,6 @@ fn key_again(
             .about(started.id)
     };
     let opening = ctx
-        .vault()?
         .opening(&started.id)?
         .ok_or_else(|| lost("the vault does not know what was started"))?;
     let section = opening.sections.get(SECTION).unwrap_or(&Value::Null);

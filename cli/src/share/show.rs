@@ -73,7 +73,7 @@ pub(super) fn one(
                 .member(&step.member)
                 .map_or_else(|| step.member.to_string(), |member| member.name.clone()),
         };
-        let document = ctx.vault()?.opening(&step.statement_id)?.is_some();
+        let document = ctx.vault()?.has_opening(&step.statement_id);
         let used = matches!(step.deed, Some(Deed::Used(_)));
         steps.push(ShownStep {
             sequence: step.sequence,
@@ -112,13 +112,7 @@ pub(super) fn one(
 pub(super) fn all(ctx: &Context) -> Result<(), CliError> {
     let names = ctx.vault()?.streams()?;
     for name in &names {
-        let named = Named {
-            name,
-            with: None,
-            role: None,
-            open: false,
-        };
-        let stream = ShareStream::find(ctx, named)?;
+        let stream = ShareStream::find(ctx, Named::remembered(name))?;
         let history = history::read(ctx, &stream)?;
         let shown = summary(&stream, &history);
         ctx.output.line(&shown, || line(&shown));

@@ -1,11 +1,13 @@
 //! One data share: between whom, as whom, and where its steps stand.
 
 use jangbu_genesis::document::Member;
+use jangbu_ledger::hash::parse_hex;
 use jangbu_ledger::id::MemberId;
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::sealed::{Granted, StreamKey};
 use jangbu_ledger::share::Party;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 use super::open;
 use crate::context::Context;
@@ -66,6 +68,25 @@ struct Remembered {
     role: Party,
     #[serde(default)]
     open: bool,
+    /// The key of a sealed one: it reads the share even when a party has registered another
+    /// encryption key since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "write_key", deserialize_with = "read_key")]
+    key: Option<StreamKey>,
+}
+
+fn write_key<S: Serializer>(key: &Option<StreamKey>, serializer: S) -> Result<S::Ok, S::Error> {
+    key.as_ref()
+        .map(|key| Zeroizing::new(hex::encode(key.expose())))
+        .as_deref()
+        .serialize(serializer)
+}
+
+fn read_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StreamKey>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.map(Zeroizing::new);
+    text.map(|text| parse_hex("stream key", &text).map(StreamKey::from_bytes))
+        .transpose()
+        .map_err(serde::de::Error::custom)
 }
 
 impl Side {
@@ -86,7 +107,11 @@ impl ShareStream {
     /// [`CliError`] if something is missing or contradicts what is remembered.
     pub fn find(ctx: &Context, named: Named<'_>) -> Result<Self, CliError> {
         check_name(named.name)?;
-        let memory: Option<Remembered> = ctx.vault()?.stream(named.name)?;
+        let memory: Option<Remembered> = if ctx.vault()?.has_stream(named.name) {
+            ctx.open_vault()?.stream(named.name)?
+        } else {
+            None
+        };
         if memory.is_none() && named.open {
             let identifier = identifier(named.name)?;
             if let Some(parties) = open::parties(ctx, &identifier)? {
@@ -108,10 +133,10 @@ impl ShareStream {
                     .hint("name the other party: --with MEMBER"),
             );
         }
-        let channel = if memory.open {
-            Channel::Open(identifier(named.name)?)
-        } else {
-            Channel::Sealed(agree(ctx, other, named.name)?)
+        let channel = match memory.key {
+            _ if memory.open => Channel::Open(identifier(named.name)?),
+            Some(key) => Channel::Sealed(key),
+            None => Channel::Sealed(agree(ctx, other, named.name)?),
         };
         let (provider, consumer) = match memory.role {
             Party::Provider => (own, other),
@@ -188,6 +213,7 @@ impl ShareStream {
                 with: with.to_owned(),
                 role: role.unwrap_or(Party::Consumer),
                 open: true,
+                key: None,
             };
             agrees(&memory, named)?;
         }
@@ -256,12 +282,27 @@ impl ShareStream {
             with: self.name_of(role.other()).to_owned(),
             role,
             open: matches!(self.channel, Channel::Open(_)),
+            key: match &self.channel {
+                Channel::Sealed(key) => Some(key.clone()),
+                Channel::Open(_) => None,
+            },
         };
-        ctx.vault()?.keep_stream(&self.name, &memory)
+        ctx.open_vault()?.keep_stream(&self.name, &memory)
     }
 }
 
-impl Named<'_> {
+impl<'a> Named<'a> {
+    /// A share that is remembered under this name.
+    #[must_use]
+    pub const fn remembered(name: &'a str) -> Self {
+        Self {
+            name,
+            with: None,
+            role: None,
+            open: false,
+        }
+    }
+
     /// What must be said of a share that is not known yet.
     fn complete(&self) -> Result<Remembered, CliError> {
         let name = self.name;
@@ -279,6 +320,7 @@ impl Named<'_> {
                     .hint("say --as provider, or --as consumer")
             })?,
             open: self.open,
+            key: None,
         })
     }
 }

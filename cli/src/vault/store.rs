@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -27,43 +27,107 @@ pub(super) fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), CliError> 
     write(path, bytes, false).map_err(|error| CliError::io(path, &error))
 }
 
-/// Writes files of one directory, those that have these bytes already excepted; on the disk when
-/// this returns.
+/// Writes a file that must not be there yet: whole, readable by its owner only, on the disk when
+/// this returns. Says whether it did: false if there is one.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, CliError> {
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes)
+        .map_err(|error| CliError::io(path, &error))?;
+    file.keep()
+}
+
+/// Does `write` for each item, and says of how many it wrote; on the disk when this returns, if
+/// the items' files are in `directory` and each is written to the disk.
 ///
 /// Many at a time: each waits for the disk, and a disk takes many writes in the time of one.
-pub(super) fn write_all(directory: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<(), CliError> {
-    let share = files.len().div_ceil(WRITERS).max(1);
+pub(super) fn write_each<T: Sync>(
+    directory: &Path,
+    items: &[T],
+    write: impl Fn(&T) -> Result<bool, CliError> + Sync,
+) -> Result<usize, CliError> {
+    let share = items.len().div_ceil(WRITERS).max(1);
+    let write = &write;
     let written = thread::scope(|scope| {
-        let writers: Vec<_> = files
+        let writers: Vec<_> = items
             .chunks(share)
-            .map(|files| {
+            .map(|items| {
                 scope.spawn(move || {
-                    files.iter().try_fold(false, |written, (path, bytes)| {
-                        Ok::<bool, CliError>(write_unless_same(path, bytes)? || written)
+                    items.iter().try_fold(0, |written, item| {
+                        Ok::<usize, CliError>(written + usize::from(write(item)?))
                     })
                 })
             })
             .collect();
-        writers.into_iter().try_fold(false, |written, writer| {
+        writers.into_iter().try_fold(0, |written, writer| {
             let result = writer
                 .join()
                 .unwrap_or_else(|_| Err(CliError::internal("a writer of the vault stopped")));
-            Ok::<bool, CliError>(result? || written)
+            Ok::<usize, CliError>(written + result?)
         })
     })?;
-    if written {
+    if written > 0 {
         sync_directory(directory)?;
     }
-    Ok(())
+    Ok(written)
 }
 
-/// Writes a file unless it has these bytes already; says whether it wrote.
-fn write_unless_same(path: &Path, bytes: &[u8]) -> Result<bool, CliError> {
-    if read_if_there(path, bytes.len() as u64).is_ok_and(|there| there.as_deref() == Some(bytes)) {
-        return Ok(false);
+/// Replaces a file whole, on the disk but for its directory's name of it.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    write(path, bytes, true).map_err(|error| CliError::io(path, &error))
+}
+
+/// A file that is being written beside its place, and gone unless it is kept.
+#[derive(Debug)]
+pub(super) struct NewFile<'p> {
+    path: &'p Path,
+    temporary: BufWriter<tempfile::NamedTempFile>,
+}
+
+impl<'p> NewFile<'p> {
+    /// Begins a file for `path`.
+    pub(super) fn create(path: &'p Path) -> Result<Self, CliError> {
+        let directory = directory_of(path);
+        // Made with mode 0600.
+        let temporary = create_private(directory)
+            .and_then(|()| tempfile::NamedTempFile::new_in(directory))
+            .map_err(|error| CliError::io(path, &error))?;
+        Ok(Self {
+            path,
+            temporary: BufWriter::new(temporary),
+        })
     }
-    write(path, bytes, true).map_err(|error| CliError::io(path, &error))?;
-    Ok(true)
+
+    /// Puts it in its place, on the disk when this returns; false if there is a file already,
+    /// which stays as it is.
+    pub(super) fn keep(self) -> Result<bool, CliError> {
+        let failed = |error: &io::Error| CliError::io(self.path, error);
+        let temporary = self
+            .temporary
+            .into_inner()
+            .map_err(|error| failed(error.error()))?;
+        temporary.as_file().sync_all().map_err(|e| failed(&e))?;
+        match temporary.persist_noclobber(self.path) {
+            Ok(_) => sync_directory(directory_of(self.path)).map(|()| true),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(failed(&error.error)),
+        }
+    }
+}
+
+impl Write for NewFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.flush()
+    }
+}
+
+impl io::Seek for NewFile<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.temporary.seek(to)
+    }
 }
 
 /// Puts a directory's names on the disk.
@@ -160,31 +224,35 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bytes_are_not_written_again() {
+    fn a_new_file_never_takes_the_place_of_another() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("f");
-        assert!(write_unless_same(&path, b"x").unwrap());
-        assert!(!write_unless_same(&path, b"x").unwrap());
-        assert!(write_unless_same(&path, b"yy").unwrap());
-        assert!(write_unless_same(&path, b"z").unwrap());
+        assert!(write_new(&path, b"one").unwrap());
+        assert!(!write_new(&path, b"two").unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        drop(NewFile::create(&directory.path().join("g")).unwrap());
+        assert_eq!(list(directory.path()).unwrap(), [path]);
     }
 
     #[test]
     fn many_files_are_all_written_and_a_failure_of_one_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let inside = directory.path().join("d");
+        let write = |(path, bytes): &(PathBuf, Vec<u8>)| match path.exists() {
+            true => Ok(false),
+            false => write_synced(path, bytes).map(|()| true),
+        };
         let mut files: Vec<(PathBuf, Vec<u8>)> = (0..100)
             .map(|n| (inside.join(n.to_string()), n.to_string().into_bytes()))
             .collect();
-        write_all(&inside, &files).unwrap();
-        write_all(&inside, &[]).unwrap();
+        assert_eq!(write_each(&inside, &files, write).unwrap(), 100);
+        assert_eq!(write_each(&inside, &files, write).unwrap(), 0);
+        assert_eq!(write_each(&inside, &[], write).unwrap(), 0);
         for (path, bytes) in &files {
             assert_eq!(fs::read(path).unwrap(), *bytes);
         }
-        fs::create_dir(inside.join("x")).unwrap();
-        fs::write(inside.join("x/y"), b"").unwrap();
-        files.push((inside.join("x"), Vec::new()));
-        let error = write_all(&inside, &files).unwrap_err();
-        assert!(error.message.contains("/x"), "{error}");
+        files.push((inside.join("7/x"), Vec::new()));
+        let error = write_each(&inside, &files, write).unwrap_err();
+        assert!(error.message.contains("/7/x"), "{error}");
     }
 }
