@@ -115,7 +115,10 @@ fn a_lost_vault_is_missed_and_comes_back_from_its_export_and_its_secret() {
     );
     for path in &kept {
         let bytes = fs::read(path).unwrap();
-        for word in [MARKER, "chemistry", "hanbit"] {
+        // A receipt is public, and names the operators that witnessed it.
+        let public = path.parent().unwrap().ends_with("receipts");
+        let words = [MARKER, "chemistry", "hanbit"];
+        for word in &words[..if public { 2 } else { 3 }] {
             let found = bytes.windows(word.len()).any(|w| w == word.as_bytes());
             assert!(!found, "{word} in {}", path.display());
         }
@@ -184,15 +187,9 @@ fn without_a_passphrase(cml1: &Member<'_>, statement: &str) {
         .map(|line| format!("{line}\n"))
         .collect();
     fs::write(cml1.path("locked.toml"), settings).unwrap();
-    let locked = |arguments: &[&str]| {
-        let config = cml1.path("locked.toml");
-        let output = jangbu_tests::binary::jangbu()
-            .args(["--json", "--config", config.to_str().unwrap()])
-            .args(arguments)
-            .output()
-            .unwrap();
-        Ran::of(&output)
-    };
+    let config = cml1.path("locked.toml");
+    let config = ["--config", config.to_str().unwrap()];
+    let locked = |arguments: &[&str]| cml1.devnet.offline(&[&config[..], arguments].concat());
     let shown = locked(&["show", statement]);
     assert_eq!(shown.code, 0, "{shown:?}");
     assert_eq!(shown.object()["locked"], true);
