@@ -105,13 +105,13 @@ impl<'a> Graph<'a> {
         self.nodes.get(thing).copied()
     }
 
-    /// How a thing stands. Upwards nobody can say that all is there.
+    /// How a thing stands. That nothing else contains it nobody can say: upwards none is complete.
     pub(super) fn standing(&self, thing: &Identifier) -> Standing {
         match self.node(thing) {
             Some(node) if !node.known => Standing::Withheld,
             None => Standing::Withheld,
             Some(_) if self.contested.contains(thing) => Standing::Contested,
-            Some(node) if node.closed => Standing::Complete,
+            Some(node) if node.closed && self.direction == Direction::Down => Standing::Complete,
             Some(_) => Standing::Open,
         }
     }
