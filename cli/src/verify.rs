@@ -44,7 +44,7 @@ pub struct Args {
     /// against a provider (*.rejection.json)
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Check this document too: a file of a vault's documents/ directory; repeatable
+    /// Check this document too: what `jangbu vault opening` wrote; repeatable
     #[arg(long = "document", value_name = "FILE")]
     documents: Vec<PathBuf>,
     /// The ledger must be shown at least up to this block
@@ -197,12 +197,12 @@ impl Args {
     }
 }
 
-/// Reads what opens a statement: a file of a vault.
+/// Reads what opens a statement.
 fn opening(path: &Path) -> Result<Opening, CliError> {
     let bytes = read_bounded(path, OPENING_BYTES_MAX)?;
     let not_one = |error: &dyn std::fmt::Display| {
         CliError::file(path, format!("it opens no document: {error}"))
-            .hint("give a file from the documents/ directory of the vault that made the statement")
+            .hint("whoever made the statement writes one: jangbu vault opening STATEMENT FILE")
     };
     let value = json::parse(&bytes).map_err(|error| not_one(&error))?;
     serde_json::from_value(value).map_err(|error| not_one(&json::brief(&error)))

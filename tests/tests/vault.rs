@@ -175,7 +175,34 @@ fn a_lost_vault_is_missed_and_comes_back_from_its_export_and_its_secret() {
     assert!(opened.out.contains(MARKER), "{opened:?}");
     assert_eq!(sharing.show("cml1", &[])["contract"], "REQUESTED");
 
+    one_opening_is_handed_out(&cml1, statement);
     conflicts_change_nothing(&cml1, statement);
+}
+
+/// Whoever gets one opening checks it with the receipt alone.
+fn one_opening_is_handed_out(cml1: &Member<'_>, statement: &str) {
+    let whole = cml1.with(&["vault", "opening", statement], "whole.json");
+    assert_eq!(whole.code, 0, "{whole:?}");
+    cml1.refused(
+        &["vault", "opening", statement],
+        "whole.json",
+        "there is a file already",
+    );
+    let file = cml1.path("whole.json");
+    assert_eq!(mode(&file), 0o600);
+    let receipt = cml1.path(&format!("vault/receipts/{statement}.tlog-proof"));
+    let verify = |document: &Path| {
+        let (receipt, document) = (receipt.to_str().unwrap(), document.to_str().unwrap());
+        let verify = ["verify", receipt, "--document", document];
+        cml1.devnet.offline(&verify).code
+    };
+    let _ = cml1.issue(PRODUCT, &[]);
+    assert_eq!(verify(&file), 0);
+    altered(&file, "forged.json", |bytes| {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        *bytes = text.replace(MARKER, "something else").into_bytes();
+    });
+    assert_eq!(verify(&file.with_file_name("forged.json")), 3);
 }
 
 /// What needs nothing of the vault asks for nothing; what shows more with it shows less.

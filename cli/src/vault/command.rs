@@ -7,15 +7,17 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use jangbu_genesis::key_file::{KdfParams, Purpose};
+use jangbu_ledger::id::StatementId;
 use serde::Serialize;
 
 use super::archive::{ArchiveError, ArchiveFailed, Reader, Writer};
-use super::contents::{Content, OpenVault, Standing};
+use super::contents::{Content, OpenVault, Standing, text_of};
 use super::name::Name;
 use super::secret::{self, SECRET_BYTES_MAX};
 use super::store::{NewFile, write_each, write_new};
 use super::{Vault, check};
 use crate::context::{Context, read_bounded};
+use crate::disclose;
 use crate::error::CliError;
 use crate::key;
 use crate::view::table;
@@ -47,6 +49,15 @@ pub enum Command {
         named · 2, 4 it could not be checked"
     )]
     Check,
+    /// Write what opens one statement, in the clear: for `verify --document`, whole
+    Opening {
+        /// The statement
+        #[arg(value_name = "STATEMENT")]
+        statement: StatementId,
+        /// Where to write it; a file that is there is never overwritten
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Back up the one secret that the vault and its exports are encrypted with
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -91,6 +102,12 @@ struct Imported<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct OpeningReport<'a> {
+    file: &'a Path,
+    statement: &'a StatementId,
+}
+
+#[derive(Debug, Serialize)]
 struct SecretReport<'a> {
     file: &'a Path,
     /// Whether a key file was made; none is, if the keystore has this secret already.
@@ -107,6 +124,7 @@ pub fn run(command: Command, ctx: &Context) -> Result<ExitCode, CliError> {
     match command {
         Command::Export { file } => export(&file, ctx),
         Command::Import { file } => import(&file, ctx),
+        Command::Opening { statement, file } => opening(&statement, &file, ctx),
         Command::Secret(SecretCommand::Export { file }) => export_secret(&file, ctx),
         Command::Secret(SecretCommand::Import { file }) => import_secret(&file, ctx),
         Command::Check => return check::run(ctx),
@@ -265,6 +283,23 @@ fn refuse_conflicts<R: std::io::Read + std::io::Seek>(
         message.push_str(&format!("; and {more} more"));
     }
     Err(CliError::input(message).hint(hint))
+}
+
+fn opening(statement: &StatementId, file: &Path, ctx: &Context) -> Result<(), CliError> {
+    let text = text_of(&disclose::opening(ctx, statement)?)?;
+    if !write_new(file, &text)? {
+        return Err(exists(file));
+    }
+    let report = OpeningReport { file, statement };
+    ctx.output.object(&report, || {
+        table(&[
+            ("opening", file.display().to_string()),
+            ("of", statement.to_string()),
+        ])
+    });
+    ctx.output
+        .note("whoever has it reads the whole document; to show parts of it: jangbu disclose");
+    Ok(())
 }
 
 fn export_secret(file: &Path, ctx: &Context) -> Result<(), CliError> {

@@ -178,7 +178,8 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a == b || canonical(a).is_some_and(|text| Some(text) == canonical(b))
 }
 
-fn text_of<T: Serialize>(value: &T) -> Result<Plain, CliError> {
+/// A value as the vault's files hold it.
+pub(super) fn text_of<T: Serialize>(value: &T) -> Result<Plain, CliError> {
     let mut text = Zeroizing::new(serde_json::to_vec_pretty(value).map_err(CliError::internal)?);
     text.push(b'\n');
     Ok(text)
