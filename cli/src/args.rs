@@ -8,8 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{
-    anchor, bench, check, devnet, disclose, evidence, genesis, key, link, list, node, notice, open,
-    passport, profile, prove, share, show, submit, trace, vault, verify,
+    anchor, bench, check, devnet, disclose, evidence, genesis, key, lineage, link, list, node,
+    notice, open, passport, profile, prove, share, show, submit, trace, vault, verify,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -103,6 +103,8 @@ pub enum Command {
     /// Make and list the member's keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Show which data a model was made from under which agreements, or what was made from data
+    Lineage(lineage::Args),
     /// State what a product contains, agree with what others state, hand products on
     #[command(subcommand)]
     Link(link::Command),
@@ -167,6 +169,7 @@ impl Command {
             Self::Evidence(command) => evidence::run(command, ctx),
             Self::Genesis(command) => genesis::run(command, ctx),
             Self::Key(command) => key::run(command, ctx),
+            Self::Lineage(args) => lineage::run(&args, ctx),
             Self::Link(command) => link::run(command, ctx),
             Self::List(args) => list::run(&args, ctx),
             Self::Node(command) => node::run(&command, ctx),

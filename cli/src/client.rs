@@ -191,6 +191,25 @@ impl Client {
         self.get("/v1/subjects/statements", &query)
     }
 
+    /// A page of the uses of data that name this, after a position of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn uses(
+        &self,
+        identifier: &Identifier,
+        after: Option<Sequence>,
+        limit: usize,
+    ) -> Result<Page, CliError> {
+        let mut query = vec![
+            ("identifier", identifier.to_string()),
+            ("limit", limit.to_string()),
+        ];
+        query.extend(after.map(|after| ("after", after.to_string())));
+        self.get("/v1/subjects/uses", &query)
+    }
+
     /// Whether a member's slot is used, and by what.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ pub mod genesis;
 pub mod handover;
 pub mod ingest;
 pub mod key;
+pub mod lineage;
 pub mod link;
 pub mod list;
 pub mod node;

@@ -124,6 +124,14 @@ pub(crate) fn stream_pages<'a>(
     })
 }
 
+/// The uses of data that name this, in log order.
+pub(crate) fn use_pages<'a>(
+    client: &'a Client,
+    identifier: &'a Identifier,
+) -> impl Iterator<Item = Result<Item, CliError>> + 'a {
+    Pages::new(None, move |after| client.uses(identifier, after, PAGE))
+}
+
 /// Items of page after page.
 struct Pages<F> {
     fetch: F,

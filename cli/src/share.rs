@@ -13,6 +13,7 @@
 //!   no gap, and two processes of one member cannot both get a slot;
 //! - the same step with the same document is the same statement, in whichever slot it stands.
 
+mod agreements;
 mod chunks;
 mod delivery;
 mod grant;
@@ -28,6 +29,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jangbu_ledger::id::Digest;
+use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::share::{Contract, Deed, Party, Rejection, Sent, Step, UseCode};
 use serde_json::Value;
 
@@ -35,6 +37,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::submit::{Outcome, SubmitOptions};
 
+pub(crate) use agreements::{Agreements, RecordedUse};
 pub(crate) use judged::steps_that_count;
 pub use step::{Taken, take};
 pub use stream::{Channel, Named, ShareStream};
@@ -139,6 +142,9 @@ pub struct TermsArgs {
     /// A use that is permitted: ai-training, analytics…; repeatable. None: the document says
     #[arg(long = "permit", value_name = "CODE")]
     pub permits: Vec<UseCode>,
+    /// What data it is about: dataset:…, model:…; repeatable. None: the document says
+    #[arg(long = "data", value_name = "ID")]
+    pub data: Vec<Identifier>,
 }
 
 /// What a start takes.
@@ -278,16 +284,18 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
             });
             (args.step, Deed::TransferStarted { sent })
         }
-        Command::Offer(TermsArgs { step, permits }) => (
-            step,
+        Command::Offer(terms) => (
+            terms.step,
             Deed::Offered {
-                permits: sorted(permits),
+                permits: sorted(terms.permits),
+                data: sorted(terms.data),
             },
         ),
-        Command::Agree(TermsArgs { step, permits }) => (
-            step,
+        Command::Agree(terms) => (
+            terms.step,
             Deed::Agreed {
-                permits: sorted(permits),
+                permits: sorted(terms.permits),
+                data: sorted(terms.data),
             },
         ),
         Command::Reject(args) => {
@@ -377,10 +385,10 @@ fn root_of(file: &Path) -> Result<Digest, CliError> {
     Ok(Digest(*hasher.finalize().as_bytes()))
 }
 
-fn sorted(mut codes: Vec<UseCode>) -> Vec<UseCode> {
-    codes.sort();
-    codes.dedup();
-    codes
+fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort();
+    list.dedup();
+    list
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod graph;
 mod html;
 mod layout;
 mod prov;
+pub(crate) mod prov_names;
 mod svg;
 mod tree;
 
@@ -105,7 +106,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
     if trace.edges.is_empty() && trace.nodes.iter().all(|node| !node.known) {
         return Err(
             CliError::input(format!("nothing is recorded about {}", args.product))
-                .hint("jangbu list shows what there is"),
+                .hint("jangbu list shows what there is; which data a model was trained on: jangbu lineage"),
         );
     }
     let traced = Traced::new(trace, direction);

@@ -266,7 +266,10 @@ mod tests {
     use super::*;
     use crate::id::{ChainId, Digest, MemberId};
     use crate::identifier::Identifier;
-    use crate::share::{Sealing, Sent, Usage, UseCode, WrappedKey};
+    use crate::share::{
+        Fingerprint, GitCommit, Input, Output, Part, Sealing, Sent, Span, Usage, UseCode,
+        WrappedKey,
+    };
 
     fn body(deed: Deed) -> SealedBody {
         SealedBody {
@@ -330,20 +333,33 @@ mod tests {
     }
 
     #[test]
-    fn every_step_fits_with_room_for_references_and_a_use_with_several_inputs() {
+    fn every_step_fits_and_a_use_with_all_it_can_state_of_an_input_and_an_output() {
         let key = StreamKey::from_bytes([5; 32]);
-        let uuid = |n: u8| Identifier::uuid([n; 16]);
-        let model = Identifier::parse("model:research.example.com/battery-ageing/2026.11").unwrap();
-        let usage = Usage {
-            activity: UseCode::parse(UseCode::AI_TRAINING).unwrap(),
-            codes: Vec::new(),
-            inputs: vec![uuid(1), uuid(2), uuid(3)],
-            outputs: vec![model],
+        let name = |text: &str| Identifier::parse(text).unwrap();
+        let digest = Digest([6; 32]);
+        let chunks = [(0, 811), (900, 1 << 20)].map(|(first, last)| Span { first, last });
+        let first = Input {
+            data: name("dataset:hanbit.example/cell-ageing/2026.11"),
+            agreement: Some(Identifier::uuid([1; 16])),
+            part: Some(Part {
+                root: digest,
+                chunks: chunks.to_vec(),
+            }),
         };
+        let model = Output {
+            made: name("model:research.example.com/battery-ageing/2026.11"),
+            content: Some(Fingerprint::Sha256(digest)),
+        };
+        let mut usage = Usage::new(
+            UseCode::parse(UseCode::AI_TRAINING).unwrap(),
+            vec![first],
+            vec![model],
+        );
+        usage.code = Some(Fingerprint::GitCommit(GitCommit([7; 20])));
+        usage.environment = Some(Fingerprint::Sha256(digest));
         let wrapped = WrappedKey([1; 72]);
         for deed in [started(), Deed::KeyReleased { wrapped }, Deed::Used(usage)] {
-            let mut body = body(deed);
-            body.references = vec![StatementId([3; 32]); 4];
+            let body = body(deed);
             let statement = key.seal(&body, u64::MAX).unwrap();
             assert_eq!(statement.check_shape(), Ok(()));
             assert_eq!(key.open(&statement), Ok(body));
@@ -373,8 +389,8 @@ mod tests {
     fn what_is_not_well_formed_is_neither_sealed_nor_opened() {
         let key = StreamKey::from_bytes([5; 32]);
         let code = |text: &str| UseCode::parse(text).unwrap();
-        let permits = vec![code("b"), code("a")];
-        let body = body(Deed::Agreed { permits });
+        let (permits, data) = (vec![code("b"), code("a")], Vec::new());
+        let body = body(Deed::Agreed { permits, data });
         assert_eq!(key.seal(&body, 0), Err(SealedError::Malformed));
         let statement = key.seal_unchecked(&body, 0).unwrap();
         assert_eq!(key.open(&statement), Err(SealedError::Malformed));

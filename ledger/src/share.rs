@@ -16,7 +16,9 @@
 //! - a key is released for what was received, and received is exactly what was sent;
 //! - evidence of a use is never refused; [`Covered`] says whether it was covered.
 
+mod covered;
 mod deed;
+mod fingerprint;
 mod step;
 pub mod table;
 mod usage;
@@ -27,14 +29,17 @@ mod tests;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
+use crate::identifier::Identifier;
 use crate::rules::Rule;
 
+pub use covered::{Covered, User};
 pub use deed::{
-    CODES_MAX, Deed, DeedError, Rejection, Sealing, Sent, USED_MAX, Usage, UseCode, WrappedKey,
+    CODES_MAX, DATA_MAX, Deed, DeedError, Rejection, Sealing, Sent, UseCode, WrappedKey,
 };
+pub use fingerprint::{Fingerprint, FingerprintError, GitCommit};
 pub use step::{Party, Sender, Step};
 pub use table::{Contract, Delivery, Dispute, Holding, Phase, Stand, Transfer};
-pub use usage::{Covered, User};
+pub use usage::{Input, Output, Part, SPANS_MAX, Span, USED_MAX, Usage, UsageError};
 
 use table::Refused;
 
@@ -48,6 +53,8 @@ pub struct Share {
     pub sent: Option<Sent>,
     /// The uses that the contract permits; none listed means that its document alone says.
     pub permits: Vec<UseCode>,
+    /// What data the contract is about; none listed means that its document alone says.
+    pub data: Vec<Identifier>,
 }
 
 /// Why a step may not be taken.
@@ -155,7 +162,10 @@ impl Share {
             ..self.clone()
         };
         match deed {
-            Deed::Agreed { permits } => next.permits.clone_from(permits),
+            Deed::Agreed { permits, data } => {
+                next.permits.clone_from(permits);
+                next.data.clone_from(data);
+            }
             Deed::TransferRequested => next.sent = None,
             Deed::TransferStarted { sent } => next.start(by, sent.as_ref())?,
             Deed::Received { root } if self.root() != Some(*root) => {

@@ -106,6 +106,7 @@ fn router(node: Arc<Node>) -> Router {
         .route("/v1/receipts/{id}", get(statements::receipt))
         .route("/v1/subjects", get(subjects::show))
         .route("/v1/subjects/statements", get(subjects::statements))
+        .route("/v1/subjects/uses", get(subjects::uses))
         .route("/v1/slots", get(subjects::slot))
         .route("/v1/entries", get(entries::list))
         .route("/v1/trace", get(trace::trace))

@@ -1,5 +1,6 @@
 //! A block that was executed but not decided: everything its commit will write.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jangbu_consensus::mutant::{self, Mutant};
@@ -11,7 +12,9 @@ use jangbu_ledger::codec;
 use jangbu_ledger::envelope::Envelope;
 use jangbu_ledger::execute::{BlockContext, OrderError, execute, may_be_ordered};
 use jangbu_ledger::id::{BlockId, EnvelopeId, Height, KeyId, Sequence, StateRoot, TimeMs};
+use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::merkle::{NodeHash, leaf_hash};
+use jangbu_ledger::share::Deed;
 use jangbu_ledger::state::KeyPurpose;
 use jangbu_ledger::state_tree;
 use jangbu_ledger::statement::{Kind, Stream};
@@ -175,7 +178,7 @@ pub fn check(
     {
         return Err(InvalidBlock::TooLarge.into());
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for verified in envelopes {
         let again = !seen.insert(verified.id) || store.outcomes(&verified.id)?.is_some();
         if again && !mutant::is(Mutant::EnvelopeRepeated) {
@@ -343,8 +346,9 @@ fn append_leaf(
     Ok(())
 }
 
-/// Which streams an entry belongs to, and what it says its subject contains, is one of or was
-/// made of: a recall goes from there to the subject.
+/// Which streams an entry belongs to, and which other things it is found by: what it says its
+/// subject contains, is one of or was made of, from where a recall goes to the subject; and what a
+/// use names.
 fn index(
     entry: &Entry,
     streams: &mut Vec<(jangbu_ledger::id::SubjectId, StreamSide, Sequence)>,
@@ -362,11 +366,15 @@ fn index(
             Stream::Sealed(_) => {}
         }
     }
-    let parts = match &recorded.statement.kind {
-        Kind::ComponentLinked { child, .. } => std::slice::from_ref(child),
-        Kind::GranularityLinked { part_of } => std::slice::from_ref(part_of),
-        Kind::Derived { predecessors, .. } => predecessors,
-        _ => &[],
+    let parts: BTreeSet<&Identifier> = match &recorded.statement.kind {
+        Kind::ComponentLinked { child, .. } => BTreeSet::from([child]),
+        Kind::GranularityLinked { part_of } => BTreeSet::from([part_of]),
+        Kind::Derived { predecessors, .. } => predecessors.iter().collect(),
+        Kind::ShareStep { deed, .. } => match deed.as_ref() {
+            Deed::Used(usage) => usage.named().collect(),
+            _ => BTreeSet::new(),
+        },
+        _ => BTreeSet::new(),
     };
     for part in parts {
         used_in.push((part.subject_id(), entry.sequence));

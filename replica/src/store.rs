@@ -98,7 +98,8 @@ pub struct Commit {
     pub stale_nodes: Vec<Vec<u8>>,
     /// Streams the new entries belong to.
     pub streams: Vec<(SubjectId, StreamSide, Sequence)>,
-    /// What a thing contains, is one of or was made of → the entry that says so, for recalls.
+    /// What a thing contains, is one of or was made of, for recalls; what a use names → the entry
+    /// that says so.
     pub used_in: Vec<(SubjectId, Sequence)>,
 }
 

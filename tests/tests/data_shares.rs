@@ -23,17 +23,7 @@ use serde_json::Value;
 
 /// From a request to a final contract, and the transfer asked for.
 fn contract(sharing: &Sharing<'_>, provider: &str, consumer: &str, first: &[&str]) {
-    let _ = sharing.done(
-        consumer,
-        "request",
-        &[&["--with", provider], first].concat(),
-    );
-    let _ = sharing.done(provider, "offer", &[&["--with", consumer], first].concat());
-    let _ = sharing.done(consumer, "accept", &[]);
-    let _ = sharing.done(provider, "agree", &["--permit", "ai-training"]);
-    let _ = sharing.done(consumer, "verify", &[]);
-    let _ = sharing.done(provider, "finalize", &[]);
-    let _ = sharing.done(consumer, "request-transfer", &[]);
+    sharing.contract(provider, consumer, first, &["--permit", "ai-training"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use jangbu_ledger::hash::Domain;
 use jangbu_ledger::id::{Digest, MemberId, Sequence, Slot, StatementId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::sealed::{SealedBody, StreamKey};
-use jangbu_ledger::share::{Deed, Party, Sent, Usage, UseCode};
+use jangbu_ledger::share::{Deed, Input, Party, Sent, Usage, UseCode};
 use jangbu_ledger::statement::{Kind, Statement, Stream};
 use jangbu_tests::world::{Key, World, seed};
 use serde_json::Value;
@@ -86,6 +86,8 @@ fn deeds(terms: &BTreeSet<String>) -> Vec<(Party, Deed)> {
         .take(2)
         .collect();
     assert_eq!(inputs.len(), 2, "the dictionary has identifiers");
+    let data = vec![inputs[0].clone()];
+    let inputs: Vec<Input> = inputs.into_iter().map(Input::under).collect();
     let permits: Vec<UseCode> = vec!["ai-training".parse().unwrap()];
     let root = Digest([0x44; 32]);
     let sent = Some(Sent {
@@ -98,6 +100,7 @@ fn deeds(terms: &BTreeSet<String>) -> Vec<(Party, Deed)> {
             Party::Provider,
             Deed::Offered {
                 permits: permits.clone(),
+                data: data.clone(),
             },
         ),
         (Party::Consumer, Deed::Accepted),
@@ -105,6 +108,7 @@ fn deeds(terms: &BTreeSet<String>) -> Vec<(Party, Deed)> {
             Party::Provider,
             Deed::Agreed {
                 permits: permits.clone(),
+                data: data.clone(),
             },
         ),
         (Party::Consumer, Deed::Verified),
@@ -115,10 +119,8 @@ fn deeds(terms: &BTreeSet<String>) -> Vec<(Party, Deed)> {
         (
             Party::Consumer,
             Deed::Used(Usage {
-                activity: "fine-tuning".parse().unwrap(),
                 codes: permits,
-                inputs,
-                outputs: Vec::new(),
+                ..Usage::new("fine-tuning".parse().unwrap(), inputs, Vec::new())
             }),
         ),
         (

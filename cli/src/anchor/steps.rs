@@ -75,10 +75,12 @@ fn deed_of(step: Step) -> Option<Deed> {
         Step::Requested => Deed::Requested,
         Step::Offered => Deed::Offered {
             permits: Vec::new(),
+            data: Vec::new(),
         },
         Step::Accepted => Deed::Accepted,
         Step::Agreed => Deed::Agreed {
             permits: Vec::new(),
+            data: Vec::new(),
         },
         Step::Verified => Deed::Verified,
         Step::Finalized => Deed::Finalized,

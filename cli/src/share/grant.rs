@@ -131,10 +131,16 @@ pub(super) fn grant(ctx: &Context, args: &GrantArgs) -> Result<(), CliError> {
 ///
 /// [`CliError`]: input, if the file is no grant, of another ledger or for somebody else.
 pub(super) fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), CliError> {
-    let bytes = read_bounded(&args.file, GRANT_BYTES_MAX as u64)?;
-    let grant = Grant::parse(&bytes).map_err(|error| CliError::file(&args.file, error))?;
+    let (stream, recorded) = opened(ctx, &args.file)?;
+    show::one(ctx, &stream, Some(recorded))
+}
+
+/// The share that a file grants to this member, and the statement that says so.
+pub(super) fn opened(ctx: &Context, file: &Path) -> Result<(ShareStream, StatementId), CliError> {
+    let bytes = read_bounded(file, GRANT_BYTES_MAX as u64)?;
+    let grant = Grant::parse(&bytes).map_err(|error| CliError::file(file, error))?;
     if grant.chain_id != ctx.chain_id()? {
-        return Err(CliError::file(&args.file, "the grant is of another ledger")
+        return Err(CliError::file(file, "the grant is of another ledger")
             .hint("name that ledger's genesis file: --genesis FILE"));
     }
     let own = ctx.member()?;
@@ -144,23 +150,20 @@ pub(super) fn audit(ctx: &Context, args: &AuditArgs) -> Result<(), CliError> {
         (_, to) => {
             let whom = name_of(ctx, &to)?;
             return Err(CliError::file(
-                &args.file,
+                file,
                 format!("the grant is for {whom}; you speak as {}", own.name),
             ));
         }
     };
-    let other = ctx.anchor()?.member(&other).ok_or_else(|| {
-        CliError::file(
-            &args.file,
-            format!("{other} is no member of this consortium"),
-        )
-    })?;
+    let other = ctx
+        .anchor()?
+        .member(&other)
+        .ok_or_else(|| CliError::file(file, format!("{other} is no member of this consortium")))?;
     let granted = grant
         .open(ctx.encryption_key()?, &encryption_key(other))
-        .map_err(|error| CliError::file(&args.file, error))?;
+        .map_err(|error| CliError::file(file, error))?;
     let recorded = granted.recorded;
-    let stream = ShareStream::granted(ctx, granted)?;
-    show::one(ctx, &stream, Some(recorded))
+    Ok((ShareStream::granted(ctx, granted)?, recorded))
 }
 
 fn name_of(ctx: &Context, id: &MemberId) -> Result<String, CliError> {

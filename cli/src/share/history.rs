@@ -2,9 +2,8 @@
 
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, TimeMs};
-use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::sealed::{self, Filled, StreamKey};
-use jangbu_ledger::share::{Covered, Deed, Party, Share, User};
+use jangbu_ledger::share::{Covered, Deed, Input, Party, Share, User};
 use jangbu_ledger::statement::Stream;
 
 use super::open;
@@ -87,9 +86,10 @@ fn sealed(ctx: &Context, stream: &ShareStream, key: &StreamKey) -> Result<Histor
         entries.iter().filter_map(statement).collect()
     };
     let others = Others::new(ctx, stream);
-    let judged = sealed::History::judge(key, &filled(&provider), &filled(&consumer), &|id, at| {
-        others.at(id, at)
-    });
+    let judged =
+        sealed::History::judge(key, &filled(&provider), &filled(&consumer), &|input, at| {
+            others.at(input, at)
+        });
     let chain = ctx.chain_id()?;
     let steps = judged.steps.into_iter().filter_map(|step| {
         let entries = match step.party {
@@ -166,7 +166,7 @@ impl<'a> Others<'a> {
         }
     }
 
-    fn at(&self, identifier: &Identifier, at: Sequence) -> Option<(Share, User)> {
-        open::share_at(self.ctx, identifier, at, &self.own).ok()?
+    fn at(&self, input: &Input, at: Sequence) -> Option<(Share, User)> {
+        open::agreement_at(self.ctx, input, at, &self.own).ok()?
     }
 }

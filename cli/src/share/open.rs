@@ -1,9 +1,9 @@
 //! Shares in the open: steps in the streams of an identifier, judged by validators and here again.
 
 use jangbu_ledger::block::Entry;
-use jangbu_ledger::id::{MemberId, Sequence};
+use jangbu_ledger::id::{Height, MemberId, Sequence};
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::share::{Covered, Deed, Party, Sender, Share, Usage, User};
+use jangbu_ledger::share::{Covered, Deed, Input, Party, Sender, Share, Usage, User};
 use jangbu_ledger::state::Role;
 use jangbu_ledger::statement::{Kind, Statement};
 
@@ -25,6 +25,9 @@ struct Said {
     deed: Deed,
     occurrence: u32,
 }
+
+/// Provider, consumer, and who took which step where.
+pub(super) type Steps = (MemberId, MemberId, Vec<(Sequence, Height, Sender, Deed)>);
 
 /// Who shares with whom under an identifier: provider and consumer; `None` if nobody does.
 pub(super) fn parties(
@@ -80,8 +83,46 @@ pub(super) fn read(
     Ok(history)
 }
 
+/// The open share that covers an input, as it was before a place in the log, and what `member` is
+/// in it: of data of its own, that names none, the provider.
+pub(super) fn agreement_at(
+    ctx: &Context,
+    input: &Input,
+    at: Sequence,
+    member: &MemberId,
+) -> Result<Option<(Share, User)>, CliError> {
+    let Some(agreement) = &input.agreement else {
+        let own = owns(ctx, member, &input.data)?;
+        return Ok(own.then(|| (Share::default(), User::Provider)));
+    };
+    share_at(ctx, agreement, at, member)
+}
+
+/// Whether data lies under a prefix of the member's.
+pub(super) fn owns(ctx: &Context, member: &MemberId, data: &Identifier) -> Result<bool, CliError> {
+    let known = ctx.anchor()?.members().iter().find(|m| m.id() == *member);
+    Ok(known.is_some_and(|member| {
+        let mut prefixes = member.prefixes.iter();
+        prefixes.any(|prefix| data.required_prefix_matches(prefix))
+    }))
+}
+
+/// Provider, consumer and steps of an open share; `None` if there is none of this name.
+pub(super) fn steps(ctx: &Context, identifier: &Identifier) -> Result<Option<Steps>, CliError> {
+    let said = said(ctx, identifier)?;
+    let Some((provider, consumer)) = opened(&said) else {
+        return Ok(None);
+    };
+    let step = |said: Said| {
+        let (by, _) = sender(ctx, &said.member, provider, consumer)?;
+        Ok::<_, CliError>((said.entry.sequence, said.entry.height, by, said.deed))
+    };
+    let steps = said.into_iter().map(step).collect::<Result<_, _>>()?;
+    Ok(Some((provider, consumer, steps)))
+}
+
 /// An open share as it was before a place in the log, and what `member` is in it.
-pub(super) fn share_at(
+fn share_at(
     ctx: &Context,
     identifier: &Identifier,
     at: Sequence,
@@ -113,11 +154,9 @@ fn covered(ctx: &Context, usage: &Usage, said: &Said) -> Result<Vec<Covered>, Cl
         .inputs
         .iter()
         .map(|input| {
-            let agreement = share_at(ctx, input, said.entry.sequence, &said.member)?;
-            Ok(Covered::of(
-                usage,
-                agreement.as_ref().map(|(share, user)| (share, *user)),
-            ))
+            let agreement = agreement_at(ctx, input, said.entry.sequence, &said.member)?;
+            let agreement = agreement.as_ref().map(|(share, user)| (share, *user));
+            Ok(Covered::of(usage, input, agreement))
         })
         .collect()
 }

@@ -185,12 +185,7 @@ fn text(shown: &Shown<'_>) -> String {
                 } else {
                     ""
                 };
-                let _ = write!(
-                    text,
-                    "\n{:>8}  under {input}: {flag}{}",
-                    "",
-                    covered.words()
-                );
+                let _ = write!(text, "\n{:>8}  {input}: {flag}{}", "", covered.words());
             }
         }
         if let Some(message) = &step.message {
@@ -203,9 +198,15 @@ fn text(shown: &Shown<'_>) -> String {
 /// What a step states, in a line.
 fn details(deed: &Deed) -> Option<String> {
     match deed {
-        Deed::Offered { permits } | Deed::Agreed { permits } if !permits.is_empty() => {
-            let codes: Vec<&str> = permits.iter().map(|code| code.as_str()).collect();
-            Some(format!("permits {}", codes.join(", ")))
+        Deed::Offered { permits, data } | Deed::Agreed { permits, data } => {
+            let mut terms = Vec::new();
+            if !permits.is_empty() {
+                terms.push(format!("permits {}", listed(permits)));
+            }
+            if !data.is_empty() {
+                terms.push(format!("about {}", listed(data)));
+            }
+            (!terms.is_empty()).then(|| terms.join("; "))
         }
         Deed::TransferStarted { sent: Some(sent) } => Some(match &sent.sealing {
             Some(sealing) => format!("root {}, {} bytes encrypted", sent.root, sealing.bytes),
@@ -225,16 +226,26 @@ fn details(deed: &Deed) -> Option<String> {
             jangbu_ledger::share::Rejection::Unfit => "it is not what was agreed on".to_owned(),
         }),
         Deed::Used(usage) => {
-            let outputs: Vec<String> = usage.outputs.iter().map(ToString::to_string).collect();
-            let made = if outputs.is_empty() {
-                String::new()
-            } else {
-                format!(", made {}", outputs.join(", "))
-            };
-            Some(format!("for {}{made}", usage.activity))
+            let mut text = format!("for {}", usage.activity);
+            if !usage.outputs.is_empty() {
+                let made = usage.outputs.iter().map(|output| &output.made);
+                let _ = write!(text, ", made {}", listed(made));
+            }
+            for (what, digest) in [("code", usage.code), ("environment", usage.environment)] {
+                if let Some(digest) = digest {
+                    let _ = write!(text, ", {what} {digest}");
+                }
+            }
+            Some(text)
         }
         _ => None,
     }
+}
+
+/// A list for people.
+fn listed<T: ToString>(list: impl IntoIterator<Item = T>) -> String {
+    let words: Vec<String> = list.into_iter().map(|item| item.to_string()).collect();
+    words.join(", ")
 }
 
 /// A state's name for people.

@@ -8,10 +8,8 @@
 use serde_json::{Map, Value, json};
 
 use super::Traced;
+use super::prov_names::{agent, entity, prefixes};
 use crate::client::{Relation, printable};
-
-/// What our own terms stand under.
-const NAMESPACE: &str = "urn:jangbu:prov#";
 
 pub(super) fn export(traced: &Traced) -> Value {
     let graph = traced.graph();
@@ -29,7 +27,7 @@ pub(super) fn export(traced: &Traced) -> Value {
         }
         entities.insert(id.clone(), about);
         if let Some(owner) = &node.owner_name {
-            let agent = format!("member:{}", encoded(owner));
+            let agent = agent(owner);
             attributed.insert(
                 format!("_:a{n}"),
                 json!({ "prov:entity": id, "prov:agent": agent }),
@@ -70,11 +68,7 @@ pub(super) fn export(traced: &Traced) -> Value {
         derived.insert(format!("_:d{n}"), link);
     }
     let mut document = json!({
-        "prefix": {
-            "jangbu": NAMESPACE,
-            "thing": format!("{NAMESPACE}thing/"),
-            "member": format!("{NAMESPACE}member/"),
-        },
+        "prefix": prefixes(),
         "entity": entities,
     });
     for (name, records) in [
@@ -88,27 +82,6 @@ pub(super) fn export(traced: &Traced) -> Value {
         }
     }
     document
-}
-
-fn entity(identifier: &str) -> String {
-    format!("thing:{}", encoded(identifier))
-}
-
-/// The local part of a qualified name: everything but letters, digits, `-`, `_` and `.` is
-/// percent-encoded.
-fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                encoded.push(char::from(byte));
-            }
-            // Writing to memory cannot fail.
-            _ => drop(write!(encoded, "%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -311,6 +311,7 @@ mod tests {
             party: Party::Provider,
             deed: Deed::Offered {
                 permits: Vec::new(),
+                data: Vec::new(),
             },
             occurrence: u32::try_from(n).unwrap(),
             document: opening("x").commitment().unwrap(),

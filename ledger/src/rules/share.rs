@@ -5,8 +5,7 @@
 
 use super::{Author, Judgement, Rule, RuleError, refuse_unless, subject};
 use crate::id::MemberId;
-use crate::identifier::Identifier;
-use crate::share::{Covered, Deed, Sender, Share, Usage, User};
+use crate::share::{Covered, Deed, Input, Sender, Share, Usage, User};
 use crate::state::{MemberRecord, Overlay, Role, ShareRecord, SubjectRecord, UseRecord, key};
 use crate::statement::{Statement, Stream};
 
@@ -42,7 +41,7 @@ pub(super) fn step(
     if let Deed::Used(usage) = deed {
         let record = UseRecord {
             by: *author.member,
-            covered: covered(state, author.member, usage)?,
+            covered: covered(state, author.member, member, usage)?,
         };
         state.put(key::usage(author.statement), &record);
     }
@@ -91,10 +90,25 @@ fn sender(member: &MemberId, role: Role, record: &ShareRecord) -> Sender {
     }
 }
 
-/// How a use stands to each agreement it names. Sealed ones are unknown here.
-fn covered(state: &Overlay<'_>, by: &MemberId, usage: &Usage) -> Result<Vec<Covered>, RuleError> {
-    let one = |input: &Identifier| {
-        let record = state.get::<ShareRecord>(&key::share(&input.subject_id()))?;
+/// How a use stands to the agreement that each input names. Sealed ones are unknown here.
+fn covered(
+    state: &Overlay<'_>,
+    by: &MemberId,
+    member: &MemberRecord,
+    usage: &Usage,
+) -> Result<Vec<Covered>, RuleError> {
+    let nothing = Share::default();
+    let one = |input: &Input| {
+        let Some(agreement) = &input.agreement else {
+            let mut prefixes = member.prefixes.iter();
+            let own = prefixes.any(|prefix| input.data.required_prefix_matches(prefix));
+            return Ok(Covered::of(
+                usage,
+                input,
+                own.then_some((&nothing, User::Provider)),
+            ));
+        };
+        let record = state.get::<ShareRecord>(&key::share(&agreement.subject_id()))?;
         let agreement = record.as_ref().map(|record| {
             let user = if *by == record.provider {
                 User::Provider
@@ -105,7 +119,7 @@ fn covered(state: &Overlay<'_>, by: &MemberId, usage: &Usage) -> Result<Vec<Cove
             };
             (&record.share, user)
         });
-        Ok(Covered::of(usage, agreement))
+        Ok(Covered::of(usage, input, agreement))
     };
     usage.inputs.iter().map(one).collect()
 }

@@ -7,7 +7,7 @@ use super::{SealedBody, SealedError, StreamKey};
 use crate::id::Sequence;
 use crate::identifier::Identifier;
 use crate::rules::Rule;
-use crate::share::{Covered, Deed, Party, Share, ShareError, Usage, User};
+use crate::share::{Covered, Deed, Input, Party, Share, ShareError, Usage, User};
 use crate::statement::{Statement, Stream};
 
 /// A used slot of one of the parties.
@@ -56,9 +56,10 @@ pub enum Broken {
     Rule(#[from] ShareError),
 }
 
-/// An agreement beside the one that is judged, as it was at a place in the log, and what the
-/// user is in it; `None` if it is not known.
-pub type OtherShares<'a> = dyn Fn(&Identifier, Sequence) -> Option<(Share, User)> + 'a;
+/// The agreement of an input beside the one that is judged, as it was at a place in the log, and
+/// what the user is in it: of data of its own, that names none, the provider. `None` if it is not
+/// known.
+pub type OtherShares<'a> = dyn Fn(&Input, Sequence) -> Option<(Share, User)> + 'a;
 
 /// Everything said so far.
 #[derive(Debug, Clone, Default)]
@@ -114,7 +115,7 @@ impl History {
             }
             if let Deed::Used(usage) = &body.deed {
                 let own = (&own, &history.share, step.party);
-                step.covered = covered(usage, own, &|id| others(id, step.sequence));
+                step.covered = covered(usage, own, &|input| others(input, step.sequence));
             }
         }
         history
@@ -166,7 +167,7 @@ fn opened(key: &StreamKey, party: Party, filled: &[Filled]) -> Vec<Judged> {
 fn covered(
     usage: &Usage,
     (own, share, party): (&Identifier, &Share, Party),
-    others: &dyn Fn(&Identifier) -> Option<(Share, User)>,
+    others: &dyn Fn(&Input) -> Option<(Share, User)>,
 ) -> Vec<Covered> {
     let user = match party {
         Party::Provider => User::Provider,
@@ -176,11 +177,12 @@ fn covered(
         .inputs
         .iter()
         .map(|input| {
-            if input == own {
-                return Covered::of(usage, Some((share, user)));
+            if input.agreement.as_ref() == Some(own) {
+                return Covered::of(usage, input, Some((share, user)));
             }
             let other = others(input);
-            Covered::of(usage, other.as_ref().map(|(share, user)| (share, *user)))
+            let other = other.as_ref().map(|(share, user)| (share, *user));
+            Covered::of(usage, input, other)
         })
         .collect()
 }
@@ -222,6 +224,7 @@ mod tests {
     fn offered() -> Deed {
         Deed::Offered {
             permits: Vec::new(),
+            data: Vec::new(),
         }
     }
 
@@ -275,12 +278,9 @@ mod tests {
     fn a_use_is_judged_where_it_was_said() {
         let other = Identifier::uuid([9; 16]);
         let used = |sequence, slot| {
-            let usage = Usage {
-                activity: UseCode::parse(UseCode::AI_TRAINING).unwrap(),
-                codes: Vec::new(),
-                inputs: vec![KEY.subject(), other.clone()],
-                outputs: Vec::new(),
-            };
+            let inputs = [KEY.subject(), other.clone()].map(Input::under);
+            let training = UseCode::parse(UseCode::AI_TRAINING).unwrap();
+            let usage = Usage::new(training, inputs.to_vec(), Vec::new());
             said(C, Deed::Used(usage), slot, sequence)
         };
         let root = Digest([1; 32]);
@@ -296,6 +296,7 @@ mod tests {
                 P,
                 Deed::Agreed {
                     permits: Vec::new(),
+                    data: Vec::new(),
                 },
                 1,
                 3,
@@ -323,6 +324,7 @@ mod tests {
             P,
             Deed::Agreed {
                 permits: Vec::new(),
+                data: Vec::new(),
             },
             0,
             2,

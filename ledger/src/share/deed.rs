@@ -1,11 +1,9 @@
 //! What a step states besides that it is taken.
 
-use std::collections::BTreeSet;
-
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::Step;
+use super::{Step, Usage, UsageError};
 use crate::bytes_newtype;
 use crate::id::{Digest, MemberId};
 use crate::identifier::Identifier;
@@ -14,8 +12,8 @@ use crate::identifier::Identifier;
 pub const CODES_MAX: usize = 8;
 /// Longest code in bytes.
 const CODE_BYTES_MAX: usize = 64;
-/// Most inputs or outputs of one use.
-pub const USED_MAX: usize = 16;
+/// Most datasets that one contract lists.
+pub const DATA_MAX: usize = 16;
 
 bytes_newtype! {
     /// A content key under the wrapping key of its delivery: nonce and ciphertext.
@@ -32,6 +30,8 @@ pub enum Deed {
     Offered {
         /// Uses that it would permit; none listed means that the document alone says.
         permits: Vec<UseCode>,
+        /// Which data it would be about, sorted; none listed means that the document alone says.
+        data: Vec<Identifier>,
     },
     /// [`Step::Accepted`].
     Accepted,
@@ -39,6 +39,8 @@ pub enum Deed {
     Agreed {
         /// Uses that it permits; none listed means that the document alone says.
         permits: Vec<UseCode>,
+        /// Which data it is about, sorted; none listed means that the document alone says.
+        data: Vec<Identifier>,
     },
     /// [`Step::Verified`].
     Verified,
@@ -139,20 +141,6 @@ pub enum Rejection {
     Unfit,
 }
 
-/// What was done with data.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Usage {
-    /// What for: `ai-training`, say.
-    pub activity: UseCode,
-    /// Further codes that the use must be permitted under, sorted, at most [`CODES_MAX`].
-    pub codes: Vec<UseCode>,
-    /// The agreements that the data came under, 1 to [`USED_MAX`].
-    pub inputs: Vec<Identifier>,
-    /// What was made: models, datasets; at most [`USED_MAX`].
-    pub outputs: Vec<Identifier>,
-}
-
 /// The name of a use: 1 to 64 of `a-z 0-9 . : _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -168,9 +156,12 @@ pub enum DeedError {
     /// Too many, unsorted or repeated codes.
     #[error("a list has at most {CODES_MAX} use codes, sorted, each once")]
     Codes,
-    /// No input, too many, or one twice.
-    #[error("a use names 1 to {USED_MAX} inputs and at most {USED_MAX} outputs, each once")]
-    Used,
+    /// Too many, unsorted or repeated datasets of a contract.
+    #[error("a contract lists at most {DATA_MAX} datasets, sorted, each once")]
+    Data,
+    /// A use that states what cannot be.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
 }
 
 impl UseCode {
@@ -193,7 +184,7 @@ impl UseCode {
         &self.0
     }
 
-    fn check(&self) -> Result<(), DeedError> {
+    pub(super) fn check(&self) -> Result<(), DeedError> {
         let plain = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".:_-".contains(&byte)
         };
@@ -256,33 +247,22 @@ impl Deed {
     /// [`DeedError`], the first found.
     pub fn check(&self) -> Result<(), DeedError> {
         match self {
-            Self::Offered { permits } | Self::Agreed { permits } => check_codes(permits),
+            Self::Offered { permits, data } | Self::Agreed { permits, data } => {
+                check_codes(permits)?;
+                let sorted = data.windows(2).all(|pair| pair[0] < pair[1]);
+                if sorted && data.len() <= DATA_MAX {
+                    Ok(())
+                } else {
+                    Err(DeedError::Data)
+                }
+            }
             Self::Used(usage) => usage.check(),
             _ => Ok(()),
         }
     }
 }
 
-impl Usage {
-    /// Everything that an agreement must permit.
-    pub fn purposes(&self) -> impl Iterator<Item = &UseCode> {
-        std::iter::once(&self.activity).chain(&self.codes)
-    }
-
-    fn check(&self) -> Result<(), DeedError> {
-        self.activity.check()?;
-        check_codes(&self.codes)?;
-        let distinct = |list: &[Identifier]| {
-            list.iter().collect::<BTreeSet<_>>().len() == list.len() && list.len() <= USED_MAX
-        };
-        if self.inputs.is_empty() || !distinct(&self.inputs) || !distinct(&self.outputs) {
-            return Err(DeedError::Used);
-        }
-        Ok(())
-    }
-}
-
-fn check_codes(codes: &[UseCode]) -> Result<(), DeedError> {
+pub(super) fn check_codes(codes: &[UseCode]) -> Result<(), DeedError> {
     codes.iter().try_for_each(UseCode::check)?;
     let sorted = codes.windows(2).all(|pair| pair[0] < pair[1]);
     if sorted && codes.len() <= CODES_MAX {
@@ -296,6 +276,7 @@ fn check_codes(codes: &[UseCode]) -> Result<(), DeedError> {
 mod tests {
     use super::*;
     use crate::codec;
+    use crate::share::Input;
 
     fn code(text: &str) -> UseCode {
         UseCode::parse(text).unwrap()
@@ -303,21 +284,19 @@ mod tests {
 
     #[test]
     fn a_deed_begins_with_its_steps_number() {
-        let usage = Usage {
-            activity: code("ai-training"),
-            codes: Vec::new(),
-            inputs: vec![Identifier::uuid([1; 16])],
-            outputs: Vec::new(),
-        };
+        let inputs = vec![Input::under(Identifier::uuid([1; 16]))];
+        let usage = Usage::new(code("ai-training"), inputs, Vec::new());
         let (root, to) = (Digest([1; 32]), MemberId([1; 32]));
         let deeds = [
             Deed::Requested,
             Deed::Offered {
                 permits: Vec::new(),
+                data: Vec::new(),
             },
             Deed::Accepted,
             Deed::Agreed {
                 permits: Vec::new(),
+                data: Vec::new(),
             },
             Deed::Verified,
             Deed::Finalized,
@@ -355,12 +334,13 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_uses_have_one_spelling_and_bounds() {
+    fn what_a_contract_lists_has_one_spelling_and_bounds() {
         for bad in ["", "AI-training", "a b", "a/b", &"x".repeat(65)] {
             assert!(UseCode::parse(bad).is_err(), "{bad}");
         }
         let agreed = |permits: &[&str]| Deed::Agreed {
             permits: permits.iter().map(|text| code(text)).collect(),
+            data: Vec::new(),
         };
         agreed(&["ai-training", "analytics"]).check().unwrap();
         for bad in [
@@ -370,23 +350,14 @@ mod tests {
         ] {
             assert_eq!(agreed(bad).check(), Err(DeedError::Codes), "{bad:?}");
         }
-        let id = |n: u8| Identifier::uuid([n; 16]);
-        let used = |inputs: Vec<Identifier>, outputs: Vec<Identifier>| {
-            let (activity, codes) = (code("x"), Vec::new());
-            Deed::Used(Usage {
-                activity,
-                codes,
-                inputs,
-                outputs,
-            })
-            .check()
+        let about = |data: &[u8]| Deed::Agreed {
+            permits: Vec::new(),
+            data: data.iter().map(|n| Identifier::uuid([*n; 16])).collect(),
         };
-        assert_eq!(used(vec![id(1)], vec![id(1)]), Ok(()));
-        assert_eq!(used(Vec::new(), Vec::new()), Err(DeedError::Used));
-        assert_eq!(used(vec![id(1), id(1)], Vec::new()), Err(DeedError::Used));
-        assert_eq!(
-            used((0..17).map(id).collect(), Vec::new()),
-            Err(DeedError::Used)
-        );
+        about(&[1, 2]).check().unwrap();
+        let many: Vec<u8> = (0..17).collect();
+        for bad in [&[2, 1][..], &[1, 1], &many] {
+            assert_eq!(about(bad).check(), Err(DeedError::Data), "{bad:?}");
+        }
     }
 }

@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::content;
 use crate::id::Digest;
-use crate::identifier::Identifier;
 
 const CONTRACTS: [Contract; 11] = [
     Contract::None,
@@ -334,6 +334,7 @@ fn agreed(permits: &[&str]) -> Deed {
     let permits = permits.iter().map(|code| UseCode::parse(code).unwrap());
     Deed::Agreed {
         permits: permits.collect(),
+        data: Vec::new(),
     }
 }
 
@@ -341,6 +342,7 @@ fn agreed(permits: &[&str]) -> Deed {
 fn asked() -> Share {
     let offered = Deed::Offered {
         permits: Vec::new(),
+        data: Vec::new(),
     };
     run(
         Share::default(),
@@ -456,19 +458,17 @@ fn only_the_provider_says_what_is_sent_and_a_resumed_transfer_goes_on() {
 
 #[test]
 fn a_use_is_covered_by_an_agreement_in_force_whose_data_is_held() {
+    let code = |text: &&str| UseCode::parse(text).unwrap();
+    let agreement = Identifier::uuid([1; 16]);
+    let input = Input::under(agreement.clone());
     let usage = |codes: &[&str]| Usage {
-        activity: UseCode::parse("ai-training").unwrap(),
-        codes: codes
-            .iter()
-            .map(|code| UseCode::parse(code).unwrap())
-            .collect(),
-        inputs: vec![Identifier::uuid([1; 16])],
-        outputs: Vec::new(),
+        codes: codes.iter().map(code).collect(),
+        ..Usage::new(code(&"ai-training"), vec![input.clone()], Vec::new())
     };
     let training = usage(&[]);
-    let by = |share: &Share, user| Covered::of(&training, Some((share, user)));
+    let by = |share: &Share, user| Covered::of(&training, &input, Some((share, user)));
     let asked = asked();
-    assert_eq!(Covered::of(&training, None), Covered::Unknown);
+    assert_eq!(Covered::of(&training, &input, None), Covered::Unknown);
     assert_eq!(by(&asked, User::Stranger), Covered::Foreign);
     assert_eq!(by(&asked, User::Provider), Covered::Permitted);
     assert_eq!(by(&asked, User::Consumer), Covered::NotHeld);
@@ -476,14 +476,54 @@ fn a_use_is_covered_by_an_agreement_in_force_whose_data_is_held() {
     let received = Deed::Received { root: root(1) };
     let held = run(asked, &[(P, sent(1, true)), (C, received)]);
     assert_eq!(by(&held, User::Consumer), Covered::Permitted);
-    let resold = Covered::of(&usage(&["resale"]), Some((&held, User::Consumer)));
-    assert_eq!(resold, Covered::NotPermitted);
+    let resold = |share| {
+        let resale = usage(&["resale"]);
+        Covered::of(&resale, &input, Some((share, User::Consumer)))
+    };
+    assert_eq!(resold(&held), Covered::NotPermitted);
     let free = Share {
         permits: Vec::new(),
         ..held.clone()
     };
-    let resold = Covered::of(&usage(&["resale"]), Some((&free, User::Consumer)));
-    assert_eq!(resold, Covered::Permitted, "no codes: the document says");
+    assert_eq!(
+        resold(&free),
+        Covered::Permitted,
+        "no codes: the document says"
+    );
+
+    // Which data, and which of it.
+    let of =
+        |share: &Share, input: &Input| Covered::of(&training, input, Some((share, User::Consumer)));
+    let data = Input {
+        data: Identifier::uuid([2; 16]),
+        ..input.clone()
+    };
+    assert_eq!(of(&held, &data), Covered::Permitted, "the document says");
+    let about = |n| Share {
+        data: vec![Identifier::uuid([n; 16])],
+        ..held.clone()
+    };
+    assert_eq!(of(&about(2), &data), Covered::Permitted);
+    assert_eq!(of(&about(3), &data), Covered::OtherData);
+    assert_eq!(of(&about(3), &input), Covered::Permitted, "whatever it is");
+    let without = Input {
+        agreement: None,
+        ..data.clone()
+    };
+    let named = Covered::of(&training, &without, None);
+    assert_eq!(named, Covered::NoAgreement);
+    let part = |n, last| Input {
+        part: Some(Part {
+            root: root(n),
+            chunks: vec![Span { first: 0, last }],
+        }),
+        ..data.clone()
+    };
+    let chunks = content::chunks(held.sealing().unwrap().bytes);
+    assert_eq!(of(&held, &part(1, chunks - 1)), Covered::Permitted);
+    assert_eq!(of(&held, &part(1, chunks)), Covered::NotSent);
+    assert_eq!(of(&held, &part(2, 0)), Covered::NotSent);
+
     let deleted = run(held.clone(), &[(C, Deed::DeletionConfirmed)]);
     assert_eq!(by(&deleted, User::Consumer), Covered::NotHeld);
     let ended = run(held, &[(P, Deed::Retired)]);
@@ -511,7 +551,7 @@ fn any_deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         6 => prop::sample::select(vec![
             Deed::Requested,
-            Deed::Offered { permits: Vec::new() },
+            Deed::Offered { permits: Vec::new(), data: Vec::new() },
             Deed::Accepted,
             agreed(&[]),
             agreed(&["ai-training"]),

@@ -5,8 +5,8 @@ use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::id::{Digest, MemberId};
 use jangbu_ledger::rules::Rule;
 use jangbu_ledger::share::{
-    Contract, Covered, Deed, Delivery, Party, Rejection, Sealing, Sender, Sent, Share, Transfer,
-    Usage, UseCode, WrappedKey,
+    Contract, Covered, Deed, Delivery, Input, Output, Party, Rejection, Sealing, Sender, Sent,
+    Share, Transfer, Usage, UseCode, WrappedKey,
 };
 use jangbu_ledger::state::{ShareRecord, UseRecord, key};
 use jangbu_ledger::statement::{Granularity, Kind, Stream};
@@ -25,12 +25,16 @@ fn digest(n: u8) -> Digest {
 }
 
 fn usage() -> Usage {
-    Usage {
-        activity: UseCode::parse(UseCode::AI_TRAINING).unwrap(),
-        codes: Vec::new(),
-        inputs: vec![id(SHARE), id(OTHER)],
-        outputs: vec![id(3)],
-    }
+    let training = UseCode::parse(UseCode::AI_TRAINING).unwrap();
+    let model = Output {
+        made: id(3),
+        content: None,
+    };
+    Usage::new(
+        training,
+        vec![Input::under(id(SHARE)), Input::under(id(OTHER))],
+        vec![model],
+    )
 }
 
 fn sent() -> Sent {
@@ -51,9 +55,13 @@ fn deeds() -> Vec<Deed> {
         Deed::Requested,
         Deed::Offered {
             permits: permits.clone(),
+            data: Vec::new(),
         },
         Deed::Accepted,
-        Deed::Agreed { permits },
+        Deed::Agreed {
+            permits,
+            data: Vec::new(),
+        },
         Deed::Verified,
         Deed::Finalized,
         Deed::Terminated,
@@ -118,10 +126,17 @@ fn way() -> Vec<(Party, Deed)> {
             P,
             Deed::Offered {
                 permits: permits.clone(),
+                data: Vec::new(),
             },
         ),
         (C, Deed::Accepted),
-        (P, Deed::Agreed { permits }),
+        (
+            P,
+            Deed::Agreed {
+                permits,
+                data: Vec::new(),
+            },
+        ),
         (C, Deed::Verified),
         (P, Deed::Finalized),
         (C, Deed::TransferRequested),

@@ -8,12 +8,13 @@ use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, Slot, StatementId, SubjectId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::passport::Life;
+use jangbu_ledger::share::Deed;
 use jangbu_ledger::state::{
     HandoverRecord, Record, SlotRecord, StateReader, StreamRecord, SubjectRecord, decode_record,
     key,
 };
 use jangbu_ledger::state_tree::StateKey;
-use jangbu_ledger::statement::{Granularity, Handed};
+use jangbu_ledger::statement::{Granularity, Handed, Kind};
 use jangbu_replica::store::StreamSide;
 use serde::{Deserialize, Serialize};
 
@@ -204,6 +205,43 @@ pub(super) async fn statements(
             .into_iter()
             .map(|sequence| Item::at(node, sequence))
             .collect::<Result<_, _>>()?;
+        Ok(Json(Page { items, next }))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UsesQuery {
+    identifier: String,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// The uses of data that name this thing: as data, as an agreement, or as what was made. A page
+/// may have fewer items than were asked for, and others follow.
+pub(super) async fn uses(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<UsesQuery>,
+) -> Result<Json<Page>, Problem> {
+    let identifier = params::identifier(&params.identifier)?;
+    let limit = params::limit(params.limit, PAGE_DEFAULT, PAGE_MAX)?;
+    read(&node, move |node| {
+        let after = params.after.map(Sequence);
+        let found = node
+            .reader
+            .used_in(&identifier.subject_id(), after, limit)?;
+        let next = found.last().copied().filter(|_| found.len() == limit);
+        let mut items = Vec::new();
+        for sequence in found {
+            let item = Item::at(node, sequence)?;
+            if let EntryBody::Statement(recorded) = &item.entry.body
+                && let Kind::ShareStep { deed, .. } = &recorded.statement.kind
+                && matches!(**deed, Deed::Used(_))
+            {
+                items.push(item);
+            }
+        }
         Ok(Json(Page { items, next }))
     })
     .await

@@ -255,7 +255,8 @@ impl Reader {
     }
 
     /// At most `limit` positions of entries after `after` that say of another subject that it
-    /// contains this one, is one of it or was made of it.
+    /// contains this one, is one of it or was made of it; or of a use that it went in, came out or
+    /// covered it.
     pub fn used_in(
         &self,
         component: &SubjectId,

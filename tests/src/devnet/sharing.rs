@@ -28,6 +28,18 @@ impl Sharing<'_> {
         ran.object()
     }
 
+    /// From a request to a final contract on these terms, and the transfer asked for.
+    pub fn contract(&self, provider: &str, consumer: &str, first: &[&str], terms: &[&str]) {
+        let with = |other| [&["--with", other], first].concat();
+        let _ = self.done(consumer, "request", &with(provider));
+        let _ = self.done(provider, "offer", &with(consumer));
+        let _ = self.done(consumer, "accept", &[]);
+        let _ = self.done(provider, "agree", terms);
+        let _ = self.done(consumer, "verify", &[]);
+        let _ = self.done(provider, "finalize", &[]);
+        let _ = self.done(consumer, "request-transfer", &[]);
+    }
+
     /// Refused by this rule, with nothing sent.
     pub fn refused(&self, member: &str, verb: &str, more: &[&str], rule: &str) {
         let size = self.devnet.settle();

@@ -5,7 +5,8 @@ use jangbu_ledger::id::{Digest, MemberId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::sealed::{SealedBody, StreamKey};
 use jangbu_ledger::share::{
-    Deed, Party, Rejection, Sealing, Sent, Step, Usage, UseCode, WrappedKey,
+    Deed, Fingerprint, GitCommit, Input, Output, Part, Party, Rejection, Sealing, Sent, Span, Step,
+    Usage, UseCode, WrappedKey,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +29,38 @@ pub(crate) fn started() -> Deed {
     }
 }
 
+/// A training that states everything: one agreement's data whole, some of another's, own data.
+fn used() -> Usage {
+    let name = |text: &str| Identifier::parse(text).unwrap();
+    let chunks = [(0, 811), (815, 815)].map(|(first, last)| Span { first, last });
+    Usage {
+        activity: UseCode::parse(UseCode::AI_TRAINING).unwrap(),
+        codes: vec![UseCode::parse("analytics").unwrap()],
+        inputs: vec![
+            Input::under(name(SHARE)),
+            Input {
+                data: name("dataset:example.com/cells/7"),
+                agreement: Some(name("https://example.com/agreements/9")),
+                part: Some(Part {
+                    root: Digest([1; 32]),
+                    chunks: chunks.to_vec(),
+                }),
+            },
+            Input {
+                data: name("dataset:example.org/own"),
+                agreement: None,
+                part: None,
+            },
+        ],
+        outputs: vec![Output {
+            made: name("model:example.com/ageing/3"),
+            content: Some(Fingerprint::Blake3(Digest([6; 32]))),
+        }],
+        code: Some(Fingerprint::GitCommit(GitCommit([7; 20]))),
+        environment: Some(Fingerprint::Sha256(Digest([8; 32]))),
+    }
+}
+
 /// One deed of each step, those with more than one form twice.
 fn deeds() -> Vec<Deed> {
     let code = |text: &str| UseCode::parse(text).unwrap();
@@ -38,9 +71,13 @@ fn deeds() -> Vec<Deed> {
         Deed::Requested,
         Deed::Offered {
             permits: permits.clone(),
+            data: Vec::new(),
         },
         Deed::Accepted,
-        Deed::Agreed { permits },
+        Deed::Agreed {
+            permits,
+            data: vec![Identifier::parse("dataset:example.com/cells/7").unwrap()],
+        },
         Deed::Verified,
         Deed::Finalized,
         Deed::Terminated,
@@ -60,12 +97,7 @@ fn deeds() -> Vec<Deed> {
         rejected(Rejection::WrongKey),
         rejected(Rejection::WrongChunk { index: 300 }),
         rejected(Rejection::Unfit),
-        Deed::Used(Usage {
-            activity: code(UseCode::AI_TRAINING),
-            codes: vec![code("analytics")],
-            inputs: vec![Identifier::parse(SHARE).unwrap()],
-            outputs: vec![Identifier::parse("model:example.com/ageing/3").unwrap()],
-        }),
+        Deed::Used(used()),
         Deed::Retired,
         Deed::RetirementAcknowledged,
         Deed::DeletionConfirmed,

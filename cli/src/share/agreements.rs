@@ -1,0 +1,204 @@
+//! The agreements that uses name, as they were and as they are: those in the open, and the sealed
+//! ones that this vault has keys of, or that were granted; and the uses that sealed ones record.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, TimeMs};
+use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::share::{Covered, Deed, Input, Party, Sender, Share, Usage, User};
+
+use super::history::{self, History};
+use super::stream::{Channel, Named, ShareStream};
+use super::{grant, open};
+use crate::context::Context;
+use crate::error::CliError;
+
+/// A use that is recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordedUse {
+    pub(crate) statement_id: StatementId,
+    pub(crate) sequence: Sequence,
+    pub(crate) height: Height,
+    pub(crate) time_ms: TimeMs,
+    pub(crate) by: MemberId,
+    /// In whose share; known to the parties alone if that is sealed.
+    pub(crate) share: Identifier,
+    pub(crate) sealed: bool,
+    pub(crate) usage: Usage,
+}
+
+/// An agreement that can be read.
+#[derive(Debug)]
+pub(crate) struct Agreement {
+    /// What its parties call it.
+    pub(crate) name: String,
+    pub(crate) provider: MemberId,
+    pub(crate) consumer: MemberId,
+    pub(crate) sealed: bool,
+    /// The steps that count, in log order.
+    steps: Vec<(Sequence, Height, Sender, Deed)>,
+}
+
+/// Looks agreements up, each once.
+pub(crate) struct Agreements<'a> {
+    ctx: &'a Context,
+    sealed: BTreeMap<Identifier, Rc<Agreement>>,
+    uses: Vec<RecordedUse>,
+    open: RefCell<BTreeMap<Identifier, Option<Rc<Agreement>>>>,
+}
+
+impl Agreement {
+    /// The agreement after all steps before a place in the log.
+    pub(crate) fn at(&self, at: Sequence) -> Share {
+        let before = self.steps.iter().take_while(|(said, ..)| *said < at);
+        before.fold(Share::default(), |share, (_, _, by, deed)| {
+            share.after(*by, deed).unwrap_or(share)
+        })
+    }
+
+    /// The agreement as it is.
+    pub(crate) fn now(&self) -> Share {
+        self.at(Sequence(u64::MAX))
+    }
+
+    /// When somebody ended it, if anybody did.
+    pub(crate) fn ended_at(&self) -> Option<Height> {
+        let ends = |deed: &Deed| matches!(deed, Deed::Retired | Deed::Terminated);
+        let end = self.steps.iter().find(|(_, _, _, deed)| ends(deed));
+        end.map(|(_, height, ..)| *height)
+    }
+
+    fn user(&self, member: &MemberId) -> User {
+        if *member == self.provider {
+            User::Provider
+        } else if *member == self.consumer {
+            User::Consumer
+        } else {
+            User::Stranger
+        }
+    }
+
+    fn sealed(stream: &ShareStream, history: &History) -> Self {
+        let counting = history.steps.iter().filter(|step| step.broken.is_none());
+        let steps = counting.filter_map(|step| {
+            let by = step.party?.into();
+            Some((step.sequence, step.height, by, step.deed.clone()?))
+        });
+        Self {
+            name: stream.name.clone(),
+            provider: stream.member_of(Party::Provider),
+            consumer: stream.member_of(Party::Consumer),
+            sealed: true,
+            steps: steps.collect(),
+        }
+    }
+}
+
+impl<'a> Agreements<'a> {
+    /// Reads the sealed shares of the vault, if they are to count, and those that files grant.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if one cannot be read: what is missing would be missed.
+    pub(crate) fn read(
+        ctx: &'a Context,
+        with_vault: bool,
+        granted: &[PathBuf],
+    ) -> Result<Self, CliError> {
+        let mut known = Self {
+            ctx,
+            sealed: BTreeMap::new(),
+            uses: Vec::new(),
+            open: RefCell::default(),
+        };
+        for file in granted {
+            known.add(&grant::opened(ctx, file)?.0)?;
+        }
+        if !with_vault {
+            return Ok(known);
+        }
+        for name in ctx.vault()?.streams()? {
+            let named = Named {
+                name: &name,
+                with: None,
+                role: None,
+                open: false,
+            };
+            let stream = ShareStream::find(ctx, named)?;
+            if matches!(stream.channel, Channel::Sealed(_)) {
+                known.add(&stream)?;
+            }
+        }
+        Ok(known)
+    }
+
+    /// Adds a sealed share.
+    fn add(&mut self, stream: &ShareStream) -> Result<(), CliError> {
+        let history = history::read(self.ctx, stream)?;
+        self.uses.extend(uses(stream, &history));
+        let agreement = Agreement::sealed(stream, &history);
+        self.sealed.insert(stream.subject(), Rc::new(agreement));
+        Ok(())
+    }
+
+    /// The uses that sealed shares of the vault record.
+    pub(crate) fn sealed_uses(&self) -> &[RecordedUse] {
+        &self.uses
+    }
+
+    /// An agreement; `None` if nobody reads one of this name here.
+    pub(crate) fn get(&self, agreement: &Identifier) -> Result<Option<Rc<Agreement>>, CliError> {
+        if let Some(sealed) = self.sealed.get(agreement) {
+            return Ok(Some(Rc::clone(sealed)));
+        }
+        if let Some(known) = self.open.borrow().get(agreement) {
+            return Ok(known.clone());
+        }
+        let found = open::steps(self.ctx, agreement)?.map(|(provider, consumer, steps)| {
+            Rc::new(Agreement {
+                name: agreement.to_string(),
+                provider,
+                consumer,
+                sealed: false,
+                steps,
+            })
+        });
+        let mut open = self.open.borrow_mut();
+        Ok(open.entry(agreement.clone()).or_insert(found).clone())
+    }
+
+    /// How an input stood to its agreement when it was used.
+    pub(crate) fn covered(&self, used: &RecordedUse, input: &Input) -> Result<Covered, CliError> {
+        let Some(name) = &input.agreement else {
+            let own = open::owns(self.ctx, &used.by, &input.data)?;
+            let nothing = Share::default();
+            let agreement = own.then_some((&nothing, User::Provider));
+            return Ok(Covered::of(&used.usage, input, agreement));
+        };
+        let agreement = self.get(name)?;
+        let then = agreement.map(|known| (known.at(used.sequence), known.user(&used.by)));
+        let then = then.as_ref().map(|(share, user)| (share, *user));
+        Ok(Covered::of(&used.usage, input, then))
+    }
+}
+
+fn uses(stream: &ShareStream, history: &History) -> Vec<RecordedUse> {
+    let counting = history.steps.iter().filter(|step| step.broken.is_none());
+    let used = counting.filter_map(|step| match &step.deed {
+        Some(Deed::Used(usage)) => Some(RecordedUse {
+            statement_id: step.statement_id,
+            sequence: step.sequence,
+            height: step.height,
+            time_ms: step.time_ms,
+            by: step.member,
+            share: stream.subject(),
+            sealed: true,
+            usage: usage.clone(),
+        }),
+        _ => None,
+    });
+    used.collect()
+}
