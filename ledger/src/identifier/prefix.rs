@@ -6,7 +6,7 @@ use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::{IdentifierError, malformed};
+use super::{IDENTIFIER_BYTES_MAX, IdentifierError, malformed};
 
 /// A part of the identifier space: `gs1:9521234`, `bpn:BPNL…`, `domain:example.com`, `lei:…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,6 +34,10 @@ impl Prefix {
             text: text.chars().take(80).collect(),
             reason,
         };
+        if text.len() > IDENTIFIER_BYTES_MAX {
+            let reason = format!("it has more than {IDENTIFIER_BYTES_MAX} bytes");
+            return Err(error(reason));
+        }
         let Some((scheme, value)) = text.split_once(':') else {
             return Err(error("expected gs1:, bpn:, domain: or lei:".into()));
         };
