@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_under_anothers_name_or_of_another_secret_is_refused_with_what_to_do() {
+    fn a_file_under_another_name_or_of_another_secret_is_refused_with_what_to_do() {
         let directory = tempfile::tempdir().unwrap();
         let vault = Vault::at(directory.path());
         vault.open(&SECRET).keep_stream("a", &1).unwrap();
