@@ -148,7 +148,9 @@ impl Lineage {
         let mut followed = BTreeSet::new();
         let mut open = VecDeque::from([root.clone()]);
         while let Some(thing) = open.pop_front() {
-            for used in uses_of(ctx, agreements, &thing, direction)? {
+            let (uses, all) = uses_of(ctx, agreements, &thing, direction)?;
+            lineage.truncated |= !all;
+            for used in uses {
                 if !followed.insert(used.statement_id) {
                     continue;
                 }
@@ -175,13 +177,13 @@ impl Lineage {
     }
 }
 
-/// The uses that made a thing, or that it went into, in log order.
+/// The uses that made a thing, or that it went into, in log order; and whether these are all.
 fn uses_of(
     ctx: &Context,
     agreements: &Agreements<'_>,
     thing: &Identifier,
     direction: Direction,
-) -> Result<Vec<RecordedUse>, CliError> {
+) -> Result<(Vec<RecordedUse>, bool), CliError> {
     let concerns = |used: &RecordedUse| {
         let usage = &used.usage;
         match direction {
@@ -191,8 +193,12 @@ fn uses_of(
     };
     let sealed = agreements.sealed_uses().iter().cloned();
     let mut uses: Vec<RecordedUse> = sealed.filter(concerns).collect();
-    let chain = ctx.chain_id()?;
-    for item in use_pages(ctx.client()?, thing).take(USES_OF_ONE_MAX) {
+    let (chain, mut all) = (ctx.chain_id()?, true);
+    for (n, item) in use_pages(ctx.client()?, thing).enumerate() {
+        if n == USES_OF_ONE_MAX {
+            all = false;
+            break;
+        }
         let entry = item?.entry()?;
         let Some(said) = recorded(&entry) else {
             continue;
@@ -219,7 +225,7 @@ fn uses_of(
         }
     }
     uses.sort_by_key(|used| used.sequence);
-    Ok(uses)
+    Ok((uses, all))
 }
 
 fn went_in(input: &Input, thing: &Identifier) -> bool {

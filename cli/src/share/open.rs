@@ -200,7 +200,13 @@ fn said(ctx: &Context, identifier: &Identifier) -> Result<Vec<Said>, CliError> {
     let client = ctx.client()?;
     let mut all = Vec::new();
     for side in [Side::Open, Side::Claims] {
-        for item in stream_pages(client, identifier, side, None).take(STATEMENTS_MAX) {
+        for (n, item) in stream_pages(client, identifier, side, None).enumerate() {
+            if n == STATEMENTS_MAX {
+                return Err(CliError::input(format!(
+                    "more than {STATEMENTS_MAX} statements about {identifier}: what is said in the share is \
+                     not all read"
+                )));
+            }
             let entry = item?.entry()?;
             let Some(recorded) = recorded(&entry) else {
                 continue;

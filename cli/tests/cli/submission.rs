@@ -27,7 +27,7 @@ fn a_statement_is_final_when_its_receipt_is_kept_and_twice_is_once() {
     let receipt = outcome["receipt"].as_str().unwrap().to_owned();
     let bytes = std::fs::read(home.path("").join(&receipt)).unwrap();
     assert!(bytes.starts_with(b"c2sp.org/tlog-proof@v1\n"));
-    assert_eq!(home.kept("documents").len(), 1);
+    assert_eq!(home.kept("openings").len(), 1);
 
     let second = home.issue(&["--json"]);
     assert_eq!(second.code, 0, "{second:?}");
