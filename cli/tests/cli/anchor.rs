@@ -43,7 +43,7 @@ fn one_bad_document_stops_the_good_ones_of_its_run() {
     home.run(&["anchor", "gone.json"])
         .fails(2, &["gone.json: there is no such file"]);
     assert!(server.requests().is_empty());
-    assert_eq!(home.kept("documents"), Vec::<String>::new());
+    assert_eq!(home.kept("openings"), Vec::<String>::new());
 }
 
 #[test]

@@ -188,5 +188,5 @@ fn a_disk_without_room_changes_nothing_and_says_so() {
     let outcome = run(home.issue_in_shell("trap '' XFSZ; ulimit -f 0; exec \"$@\""));
     outcome.fails(1, &["no room", "vault"]);
     assert!(server.requests().is_empty());
-    assert_eq!(home.kept("documents"), Vec::<String>::new());
+    assert_eq!(home.kept("openings"), Vec::<String>::new());
 }
