@@ -33,7 +33,7 @@ fn supersede(devnet: &Devnet, text: &str, more: &[&str]) -> Ran {
 
 /// The statements about a product, by the ledger.
 fn said(devnet: &Devnet, product: &str) -> Vec<String> {
-    let listed = devnet.done("veritas", &["list", "--subject", product]);
+    let listed = devnet.settled("veritas", &["list", "--subject", product]);
     let kind = |line: &serde_json::Value| {
         let kind = &line["statement"]["kind"]["kind"];
         kind.as_str().unwrap().to_owned()
@@ -183,7 +183,7 @@ fn links_are_stated_confirmed_shown_and_traced_by_the_companies_concerned() {
         assert!(ran.err.contains(words), "{ran:?}");
     }
 
-    let traced = devnet.done("veritas", &["trace", A]).object();
+    let traced = devnet.settled("veritas", &["trace", A]).object();
     assert_eq!(traced["counts"]["things"], 3);
     assert_eq!(traced["counts"]["links"], 2);
     assert_eq!(traced["counts"]["confirmed"], 1);

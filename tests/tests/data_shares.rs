@@ -106,7 +106,7 @@ fn a_share_in_the_open_is_judged_by_every_validator_and_read_by_everyone() {
     // It proves like any other subject: all of it, or nothing.
     let proof = devnet.path().join("share.jangbu.json");
     let proof = proof.to_str().unwrap();
-    let _ = devnet.done("marktamt", &["prove", "subject", sharing.name, "-o", proof]);
+    let _ = devnet.settled("marktamt", &["prove", "subject", sharing.name, "-o", proof]);
     let _ = devnet.done("marktamt", &["verify", proof]);
 }
 

@@ -62,7 +62,7 @@ impl Story {
     }
 
     fn subject(&self, product: &str) -> Value {
-        self.devnet.done("veritas", &["show", product]).object()
+        self.devnet.settled("veritas", &["show", product]).object()
     }
 
     fn life(&self) -> Value {
@@ -71,7 +71,7 @@ impl Story {
 
     fn trace(&self, arguments: &[&str]) -> Ran {
         self.devnet
-            .done("marktamt", &[&["trace"], arguments].concat())
+            .settled("marktamt", &[&["trace"], arguments].concat())
     }
 }
 

@@ -156,7 +156,7 @@ fn a_product_has_passports_at_three_granularities_a_new_version_an_end_and_a_lif
     for (id, granularity, statements) in
         [(MODEL, "model", 1), (BATCH, "batch", 2), (ITEM, "item", 11)]
     {
-        let shown = devnet.done("veritas", &["show", id]).object();
+        let shown = devnet.settled("veritas", &["show", id]).object();
         let text = shown.to_string();
         assert!(
             text.contains(&format!("\"granularity\":\"{granularity}\"")),
