@@ -7,9 +7,9 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use jangbu_ledger::hash::parse_hex;
-use jangbu_ledger::json;
+use jangbu_ledger::{json, secret_newtype};
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Largest key file in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 16 * 1024;
@@ -107,29 +107,12 @@ impl KdfParams {
     };
 }
 
-/// 32 secret bytes.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct SecretKey([u8; 32]);
-
-impl std::fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretKey(..)")
-    }
+secret_newtype! {
+    /// 32 secret bytes.
+    SecretKey
 }
 
 impl SecretKey {
-    /// Wraps secret bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The secret itself.
-    #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// As an Ed25519 key.
     #[must_use]
     pub fn signing(&self) -> ed25519_dalek::SigningKey {

@@ -32,7 +32,7 @@ use serde_json::Value;
 use crate::hash::Domain;
 use crate::id::{Digest, SubjectId};
 use crate::json::JsonError;
-use crate::secret::secret_newtype;
+use crate::secret_newtype;
 
 pub use disclosure::{Disclosure, DisclosureError};
 pub use opening::{Opening, ShowError, WHOLE};

@@ -27,7 +27,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use crate::codec;
 use crate::hash::Domain;
 use crate::id::{Digest, SubjectId};
-use crate::secret::{agreed, secret_newtype};
+use crate::secret::agreed;
+use crate::secret_newtype;
 use crate::share::WrappedKey;
 
 pub use rejection::{

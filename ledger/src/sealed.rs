@@ -28,7 +28,8 @@ use crate::commitment::Commitment;
 use crate::hash::Domain;
 use crate::id::{Slot, StatementId};
 use crate::identifier::Identifier;
-use crate::secret::{agreed, secret_newtype};
+use crate::secret::agreed;
+use crate::secret_newtype;
 use crate::share::{Deed, Party};
 use crate::statement::{Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
 

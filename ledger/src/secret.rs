@@ -2,7 +2,8 @@
 
 use x25519_dalek::{PublicKey, SharedSecret, StaticSecret};
 
-/// A 32-byte secret that is wiped when dropped and never printed.
+/// A 32-byte secret that is wiped when dropped and never printed. Who uses it needs `zeroize`.
+#[macro_export]
 macro_rules! secret_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -30,8 +31,6 @@ macro_rules! secret_newtype {
         }
     };
 }
-
-pub(crate) use secret_newtype;
 
 /// What two members have in common, each by its own secret and the other's registered encryption
 /// key, and the two public keys, sorted: alike for both. `None` if the other's key is degenerate.

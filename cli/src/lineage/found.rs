@@ -239,7 +239,7 @@ impl Use {
         used: &RecordedUse,
     ) -> Result<Self, CliError> {
         let source = |input: &Input| {
-            let then = agreements.covered(used, input)?;
+            let then = agreements.covered(&used.usage, input, (used.sequence, &used.by))?;
             let agreement = input.agreement.as_ref();
             let agreement = agreement.map(|name| Agreement::of(ctx, agreements, name));
             Ok::<_, CliError>(Source {

@@ -64,6 +64,13 @@ impl Agreement {
         self.at(Sequence(u64::MAX))
     }
 
+    /// The agreement before a place in the log, and what `member` is in it; `None` if nothing had
+    /// been said in it there.
+    fn before(&self, at: Sequence, member: &MemberId) -> Option<(Share, User)> {
+        let share = self.at(at);
+        (share != Share::default()).then(|| (share, self.user(member)))
+    }
+
     /// When somebody ended it, if anybody did.
     pub(crate) fn ended_at(&self) -> Option<Height> {
         let ends = |deed: &Deed| matches!(deed, Deed::Retired | Deed::Terminated);
@@ -98,6 +105,16 @@ impl Agreement {
 }
 
 impl<'a> Agreements<'a> {
+    /// Knows those in the open only.
+    pub(super) fn in_the_open(ctx: &'a Context) -> Self {
+        Self {
+            ctx,
+            sealed: BTreeMap::new(),
+            uses: Vec::new(),
+            open: RefCell::default(),
+        }
+    }
+
     /// Reads the sealed shares of the vault, if they are to count, and those that files grant.
     ///
     /// # Errors
@@ -108,12 +125,7 @@ impl<'a> Agreements<'a> {
         with_vault: bool,
         granted: &[PathBuf],
     ) -> Result<Self, CliError> {
-        let mut known = Self {
-            ctx,
-            sealed: BTreeMap::new(),
-            uses: Vec::new(),
-            open: RefCell::default(),
-        };
+        let mut known = Self::in_the_open(ctx);
         for file in granted {
             known.add(&grant::opened(ctx, file)?.0)?;
         }
@@ -170,18 +182,30 @@ impl<'a> Agreements<'a> {
         Ok(open.entry(agreement.clone()).or_insert(found).clone())
     }
 
-    /// How an input stood to its agreement when it was used.
-    pub(crate) fn covered(&self, used: &RecordedUse, input: &Input) -> Result<Covered, CliError> {
+    /// The agreement of an input as it was before a place in the log, and what `member` is in it: of
+    /// data of its own, that names none, the provider. `None` if nothing had been said in it there.
+    pub(super) fn at(
+        &self,
+        input: &Input,
+        (at, member): (Sequence, &MemberId),
+    ) -> Result<Option<(Share, User)>, CliError> {
         let Some(name) = &input.agreement else {
-            let own = open::owns(self.ctx, &used.by, &input.data)?;
-            let nothing = Share::default();
-            let agreement = own.then_some((&nothing, User::Provider));
-            return Ok(Covered::of(&used.usage, input, agreement));
+            let own = open::owns(self.ctx, member, &input.data)?;
+            return Ok(own.then(|| (Share::default(), User::Provider)));
         };
-        let agreement = self.get(name)?;
-        let then = agreement.map(|known| (known.at(used.sequence), known.user(&used.by)));
+        Ok(self.get(name)?.and_then(|known| known.before(at, member)))
+    }
+
+    /// How an input stood to its agreement when a member used it at a place in the log.
+    pub(crate) fn covered(
+        &self,
+        usage: &Usage,
+        input: &Input,
+        place: (Sequence, &MemberId),
+    ) -> Result<Covered, CliError> {
+        let then = self.at(input, place)?;
         let then = then.as_ref().map(|(share, user)| (share, *user));
-        Ok(Covered::of(&used.usage, input, then))
+        Ok(Covered::of(usage, input, then))
     }
 }
 
@@ -201,4 +225,32 @@ fn uses(stream: &ShareStream, history: &History) -> Vec<RecordedUse> {
         _ => None,
     });
     used.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agreement_covers_nothing_before_something_was_said_in_it() {
+        let [provider, consumer, other] = ["hanbit", "soyu", "tarn"].map(MemberId::of);
+        let agreement = Agreement {
+            name: "a".into(),
+            provider,
+            consumer,
+            sealed: false,
+            steps: vec![(Sequence(5), Height(2), Sender::Consumer, Deed::Requested)],
+        };
+        let user = |at, member| {
+            agreement
+                .before(Sequence(at), &member)
+                .map(|(_, user)| user)
+        };
+        for member in [provider, consumer, other] {
+            assert_eq!(user(5, member), None, "not even to whose data it is");
+        }
+        assert_eq!(user(6, provider), Some(User::Provider));
+        assert_eq!(user(6, consumer), Some(User::Consumer));
+        assert_eq!(user(6, other), Some(User::Stranger));
+    }
 }

@@ -3,9 +3,10 @@
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, TimeMs};
 use jangbu_ledger::sealed::{self, Filled, StreamKey};
-use jangbu_ledger::share::{Covered, Deed, Input, Party, Share, User};
+use jangbu_ledger::share::{Covered, Deed, Party, Share};
 use jangbu_ledger::statement::Stream;
 
+use super::agreements::Agreements;
 use super::open;
 use super::stream::{Channel, ShareStream};
 use crate::client::recorded;
@@ -85,10 +86,15 @@ fn sealed(ctx: &Context, stream: &ShareStream, key: &StreamKey) -> Result<Histor
         };
         entries.iter().filter_map(statement).collect()
     };
-    let others = Others::new(ctx, stream);
+    // Agreements that a use may name beside its own: those in the open. What cannot be read is
+    // unknown. Only the consumer's uses need an agreement.
+    let (others, own) = (
+        Agreements::in_the_open(ctx),
+        stream.member_of(Party::Consumer),
+    );
     let judged =
         sealed::History::judge(key, &filled(&provider), &filled(&consumer), &|input, at| {
-            others.at(input, at)
+            others.at(input, (at, &own)).ok()?
         });
     let chain = ctx.chain_id()?;
     let steps = judged.steps.into_iter().filter_map(|step| {
@@ -148,25 +154,4 @@ fn slots_of(
         "the share {:?} has more than {STEPS_MAX} steps of one party",
         stream.name
     )))
-}
-
-/// Agreements that a use may name beside its own: those in the open, as they were at a place in
-/// the log. What cannot be read is unknown.
-struct Others<'a> {
-    ctx: &'a Context,
-    own: MemberId,
-}
-
-impl<'a> Others<'a> {
-    fn new(ctx: &'a Context, stream: &ShareStream) -> Self {
-        Self {
-            ctx,
-            // Only the consumer's uses need an agreement.
-            own: stream.member_of(Party::Consumer),
-        }
-    }
-
-    fn at(&self, input: &Input, at: Sequence) -> Option<(Share, User)> {
-        open::agreement_at(self.ctx, input, at, &self.own).ok()?
-    }
 }

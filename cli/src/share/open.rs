@@ -3,10 +3,11 @@
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::id::{Height, MemberId, Sequence};
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::share::{Covered, Deed, Input, Party, Sender, Share, Usage, User};
+use jangbu_ledger::share::{Deed, Party, Sender};
 use jangbu_ledger::state::Role;
 use jangbu_ledger::statement::{Kind, Statement};
 
+use super::agreements::Agreements;
 use super::history::{History, Step};
 use super::stream::ShareStream;
 use crate::client::{Side, recorded};
@@ -48,6 +49,7 @@ pub(super) fn read(
         stream.member_of(Party::Provider),
         stream.member_of(Party::Consumer),
     );
+    let agreements = Agreements::in_the_open(ctx);
     let mut history = History::default();
     for said in said(ctx, identifier)? {
         let Some(recorded) = recorded(&said.entry) else {
@@ -63,7 +65,13 @@ pub(super) fn read(
             Err(error) => Some((error.rule().id(), error.to_string())),
         };
         let covered = match &said.deed {
-            Deed::Used(usage) => covered(ctx, usage, &said)?,
+            Deed::Used(usage) => {
+                let place = (said.entry.sequence, &said.member);
+                let inputs = usage.inputs.iter();
+                inputs
+                    .map(|input| agreements.covered(usage, input, place))
+                    .collect::<Result<_, _>>()?
+            }
             _ => Vec::new(),
         };
         history.steps.push(Step {
@@ -83,24 +91,9 @@ pub(super) fn read(
     Ok(history)
 }
 
-/// The open share that covers an input, as it was before a place in the log, and what `member` is
-/// in it: of data of its own, that names none, the provider.
-pub(super) fn agreement_at(
-    ctx: &Context,
-    input: &Input,
-    at: Sequence,
-    member: &MemberId,
-) -> Result<Option<(Share, User)>, CliError> {
-    let Some(agreement) = &input.agreement else {
-        let own = owns(ctx, member, &input.data)?;
-        return Ok(own.then(|| (Share::default(), User::Provider)));
-    };
-    share_at(ctx, agreement, at, member)
-}
-
 /// Whether data lies under a prefix of the member's.
 pub(super) fn owns(ctx: &Context, member: &MemberId, data: &Identifier) -> Result<bool, CliError> {
-    let known = ctx.anchor()?.members().iter().find(|m| m.id() == *member);
+    let known = ctx.anchor()?.member(member);
     Ok(known.is_some_and(|member| {
         let mut prefixes = member.prefixes.iter();
         prefixes.any(|prefix| data.required_prefix_matches(prefix))
@@ -119,46 +112,6 @@ pub(super) fn steps(ctx: &Context, identifier: &Identifier) -> Result<Option<Ste
     };
     let steps = said.into_iter().map(step).collect::<Result<_, _>>()?;
     Ok(Some((provider, consumer, steps)))
-}
-
-/// An open share as it was before a place in the log, and what `member` is in it.
-fn share_at(
-    ctx: &Context,
-    identifier: &Identifier,
-    at: Sequence,
-    member: &MemberId,
-) -> Result<Option<(Share, User)>, CliError> {
-    let all = said(ctx, identifier)?;
-    let Some((provider, consumer)) = opened(&all) else {
-        return Ok(None);
-    };
-    let mut share = Share::default();
-    for said in all.iter().take_while(|said| said.entry.sequence < at) {
-        let (by, _) = sender(ctx, &said.member, provider, consumer)?;
-        if let Ok(next) = share.after(by, &said.deed) {
-            share = next;
-        }
-    }
-    let user = if *member == provider {
-        User::Provider
-    } else if *member == consumer {
-        User::Consumer
-    } else {
-        User::Stranger
-    };
-    Ok((share != Share::default()).then_some((share, user)))
-}
-
-fn covered(ctx: &Context, usage: &Usage, said: &Said) -> Result<Vec<Covered>, CliError> {
-    usage
-        .inputs
-        .iter()
-        .map(|input| {
-            let agreement = agreement_at(ctx, input, said.entry.sequence, &said.member)?;
-            let agreement = agreement.as_ref().map(|(share, user)| (share, *user));
-            Ok(Covered::of(usage, input, agreement))
-        })
-        .collect()
 }
 
 fn sender(

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::hash::{Domain, parse_hex};
 use crate::id::Digest;
 use crate::json::{self, JsonError};
-use crate::secret::secret_newtype;
+use crate::secret_newtype;
 
 /// Fewest leaves of a section: below, their number would tell how many fields there are.
 pub const LEAVES_MIN: usize = 16;
