@@ -43,9 +43,7 @@ impl View {
             sequence: entry.sequence,
             height: entry.height,
             time: rfc3339(entry.time_ms),
-            member: anchor
-                .member(&said.member)
-                .map_or_else(|| said.member.to_string(), |member| member.name.clone()),
+            member: anchor.name_of(&said.member),
             key_id: said.key_id,
             envelope_id: said.envelope_id,
             statement: said.statement.clone(),

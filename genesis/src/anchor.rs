@@ -90,6 +90,13 @@ impl TrustAnchor {
         self.members.iter().find(|member| member.id() == *id)
     }
 
+    /// What a member is called; its id, if it is none of the founding members.
+    #[must_use]
+    pub fn name_of(&self, id: &MemberId) -> String {
+        self.member(id)
+            .map_or_else(|| id.to_string(), |member| member.name.clone())
+    }
+
     /// The founding member with this name.
     #[must_use]
     pub fn member_named(&self, name: &str) -> Option<&Member> {

@@ -27,7 +27,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use crate::codec;
 use crate::hash::Domain;
 use crate::id::{Digest, SubjectId};
-use crate::secret::agreed;
+use crate::secret::{NONCE_BYTES, agreed, lock, unlock};
 use crate::secret_newtype;
 use crate::share::WrappedKey;
 
@@ -46,7 +46,6 @@ pub const RECORD_OVERHEAD: usize = 32 + 32 + TAG_BYTES;
 pub const RECORD_BYTES_MAX: usize = CHUNK_BYTES + RECORD_OVERHEAD;
 
 const TAG_BYTES: usize = 16;
-const NONCE_BYTES: usize = 24;
 /// The nonce of a key that encrypts one message only.
 const ONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 
@@ -207,26 +206,16 @@ impl WrappingKey {
     /// Wraps a content key; the same again yields the same bytes. `None` only if the cipher fails.
     #[must_use]
     pub fn wrap(&self, key: &ContentKey) -> Option<WrappedKey> {
-        let mut nonce = [0; NONCE_BYTES];
-        nonce.copy_from_slice(&Self::NONCE.keyed(&self.0, &key.0)[..NONCE_BYTES]);
-        let sealed = self
-            .cipher()
-            .encrypt(&XNonce::from(nonce), key.0.as_slice())
-            .ok()?;
-        let bytes = [nonce.as_slice(), &sealed].concat();
+        let hash = Self::NONCE.keyed(&self.0, &key.0);
+        let bytes = lock(Self::CIPHER.hash(&self.0), &hash, &key.0, &[])?;
         bytes.try_into().ok().map(WrappedKey)
     }
 
     /// The content key, if this is what it was wrapped in.
     #[must_use]
     pub fn unwrap(&self, wrapped: &WrappedKey) -> Option<ContentKey> {
-        let (nonce, sealed) = wrapped.0.split_first_chunk::<NONCE_BYTES>()?;
-        let key = self.cipher().decrypt(&XNonce::from(*nonce), sealed).ok()?;
+        let key = unlock(Self::CIPHER.hash(&self.0), &wrapped.0, &[])?;
         key.try_into().ok().map(ContentKey)
-    }
-
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&Self::CIPHER.hash(&self.0).into())
     }
 }
 

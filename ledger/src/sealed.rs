@@ -19,8 +19,6 @@ mod grant;
 mod history;
 
 use bincode::{Decode, Encode};
-use chacha20poly1305::aead::{Aead, KeyInit};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
@@ -28,7 +26,7 @@ use crate::commitment::Commitment;
 use crate::hash::Domain;
 use crate::id::{Slot, StatementId};
 use crate::identifier::Identifier;
-use crate::secret::agreed;
+use crate::secret::{NONCE_BYTES, agreed, lock, unlock};
 use crate::secret_newtype;
 use crate::share::{Deed, Party};
 use crate::statement::{Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
@@ -36,7 +34,6 @@ use crate::statement::{Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
 pub use grant::{GRANT_BYTES_MAX, GRANT_FORMAT, Grant, GrantError, Granted};
 pub use history::{Broken, Filled, History, Judged, OtherShares};
 
-const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 /// Bytes of plaintext, padding included.
 const PLAINTEXT_BYTES: usize = PAYLOAD_BYTES_MAX - NONCE_BYTES - TAG_BYTES;
@@ -142,20 +139,14 @@ impl StreamKey {
 
     fn seal_unchecked(&self, body: &SealedBody, n: u64) -> Result<Statement, SealedError> {
         let plaintext = padded(&codec::encode(body))?;
-        let nonce_hash = Self::NONCE.keyed(&self.0, &plaintext);
-        let mut nonce = [0; NONCE_BYTES];
-        nonce.copy_from_slice(&nonce_hash[..NONCE_BYTES]);
-        let ciphertext = self
-            .cipher()
-            .encrypt(&XNonce::from(nonce), plaintext.as_slice())
-            .map_err(|_| SealedError::TooLong)?;
-        let mut payload = nonce.to_vec();
-        payload.extend_from_slice(&ciphertext);
+        let hash = Self::NONCE.keyed(&self.0, &plaintext);
+        let payload =
+            lock(self.cipher_key(), &hash, &plaintext, &[]).ok_or(SealedError::TooLong)?;
         Ok(Statement {
             kind: Kind::Sealed,
             occurrence: 0,
             streams: vec![Stream::Sealed(self.slot(body.party, n))],
-            commitment: commitment(&self.opening_key(&nonce), &plaintext),
+            commitment: commitment(&self.opening_key(&hash[..NONCE_BYTES]), &plaintext),
             references: Vec::new(),
             payload,
         })
@@ -188,14 +179,10 @@ impl StreamKey {
         if !matches!(statement.kind, Kind::Sealed) {
             return Err(SealedError::NotSealed);
         }
-        let (nonce, ciphertext) = statement
-            .payload
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or(SealedError::NotSealed)?;
-        let plaintext = self
-            .cipher()
-            .decrypt(&XNonce::from(*nonce), ciphertext)
-            .map_err(|_| SealedError::WrongKey)?;
+        let nonce = statement.payload.get(..NONCE_BYTES);
+        let nonce = nonce.ok_or(SealedError::NotSealed)?;
+        let plaintext =
+            unlock(self.cipher_key(), &statement.payload, &[]).ok_or(SealedError::WrongKey)?;
         let key = self.opening_key(nonce);
         if commitment(&key, &plaintext) != statement.commitment {
             return Err(SealedError::Commitment);
@@ -213,12 +200,12 @@ impl StreamKey {
         Ok((key, decoded(bytes)?, bytes.to_vec()))
     }
 
-    fn opening_key(&self, nonce: &[u8; NONCE_BYTES]) -> [u8; 32] {
+    fn opening_key(&self, nonce: &[u8]) -> [u8; 32] {
         Self::OPENING.keyed(&self.0, nonce)
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&Self::CIPHER.hash(&self.0).into())
+    fn cipher_key(&self) -> [u8; 32] {
+        Self::CIPHER.hash(&self.0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId};
+use jangbu_ledger::id::{Height, Sequence, StatementId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::share::table::Phase;
 use jangbu_ledger::share::{Contract, Covered, Deed, Fingerprint, Input, Output, Part, UseCode};
@@ -256,7 +256,7 @@ impl Use {
             sequence: used.sequence,
             height: used.height,
             time: rfc3339(used.time_ms),
-            by: name(ctx, &used.by)?,
+            by: ctx.anchor()?.name_of(&used.by),
             share: used.share.clone(),
             sealed: used.sealed,
             activity: usage.activity.clone(),
@@ -279,8 +279,8 @@ impl Agreement {
             let now = agreement.now();
             Ok::<_, CliError>(Known {
                 name: agreement.name.clone(),
-                provider: name(ctx, &agreement.provider)?,
-                consumer: name(ctx, &agreement.consumer)?,
+                provider: ctx.anchor()?.name_of(&agreement.provider),
+                consumer: ctx.anchor()?.name_of(&agreement.consumer),
                 sealed: agreement.sealed,
                 contract: now.stand.contract,
                 in_force: now.stand.contract.phase() == Phase::InForce,
@@ -293,11 +293,6 @@ impl Agreement {
             known: known.transpose()?,
         })
     }
-}
-
-fn name(ctx: &Context, member: &MemberId) -> Result<String, CliError> {
-    let known = ctx.anchor()?.member(member);
-    Ok(known.map_or_else(|| member.to_string(), |member| member.name.clone()))
 }
 
 /// What was made, in the order of the uses, and what of it to make again: what an input of this

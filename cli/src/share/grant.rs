@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jangbu_ledger::id::{MemberId, StatementId};
+use jangbu_ledger::id::StatementId;
 use jangbu_ledger::sealed::{GRANT_BYTES_MAX, Grant, Granted};
 use jangbu_ledger::share::{Deed, Party};
 use serde::Serialize;
@@ -148,7 +148,7 @@ pub(super) fn opened(ctx: &Context, file: &Path) -> Result<(ShareStream, Stateme
         (by, to) if to == own.id() => by,
         (by, to) if by == own.id() => to,
         (_, to) => {
-            let whom = name_of(ctx, &to)?;
+            let whom = ctx.anchor()?.name_of(&to);
             return Err(CliError::file(
                 file,
                 format!("the grant is for {whom}; you speak as {}", own.name),
@@ -164,9 +164,4 @@ pub(super) fn opened(ctx: &Context, file: &Path) -> Result<(ShareStream, Stateme
         .map_err(|error| CliError::file(file, error))?;
     let recorded = granted.recorded;
     Ok((ShareStream::granted(ctx, granted)?, recorded))
-}
-
-fn name_of(ctx: &Context, id: &MemberId) -> Result<String, CliError> {
-    let member = ctx.anchor()?.member(id);
-    Ok(member.map_or_else(|| id.to_string(), |member| member.name.clone()))
 }

@@ -68,10 +68,7 @@ pub(super) fn one(
     for step in &history.steps {
         let by = match step.party {
             Some(party) => stream.name_of(party).to_owned(),
-            None => ctx
-                .anchor()?
-                .member(&step.member)
-                .map_or_else(|| step.member.to_string(), |member| member.name.clone()),
+            None => ctx.anchor()?.name_of(&step.member),
         };
         let document = ctx.vault()?.has_opening(&step.statement_id);
         let used = matches!(step.deed, Some(Deed::Used(_)));

@@ -96,6 +96,19 @@ impl Side {
             id: member.id(),
         }
     }
+
+    /// The member with this id; what is wrong with a share of anybody else's.
+    fn find(
+        ctx: &Context,
+        id: MemberId,
+        wrong: impl FnOnce(String) -> CliError,
+    ) -> Result<Self, CliError> {
+        ctx.anchor()?.member(&id).map(Self::of).ok_or_else(|| {
+            wrong(format!(
+                "a share of {id}, who is no member of this consortium"
+            ))
+        })
+    }
 }
 
 impl ShareStream {
@@ -159,11 +172,9 @@ impl ShareStream {
     /// [`CliError`] if a party is no member.
     pub fn granted(ctx: &Context, granted: Granted) -> Result<Self, CliError> {
         check_name(&granted.name)?;
-        let side = |id: MemberId| {
-            ctx.anchor()?.member(&id).map(Side::of).ok_or_else(|| {
-                CliError::input(format!(
-                    "the grant is of a share of {id}, who is no member of this consortium"
-                ))
+        let side = |id| {
+            Side::find(ctx, id, |no_member| {
+                CliError::input(format!("the grant is of {no_member}"))
             })
         };
         Ok(Self {
@@ -183,11 +194,9 @@ impl ShareStream {
         identifier: Identifier,
         (provider, consumer): (MemberId, MemberId),
     ) -> Result<Self, CliError> {
-        let side = |id: MemberId| {
-            ctx.anchor()?.member(&id).map(Side::of).ok_or_else(|| {
-                CliError::unreachable(format!(
-                    "the node shows a share of {id}, who is no member of this consortium"
-                ))
+        let side = |id| {
+            Side::find(ctx, id, |no_member| {
+                CliError::unreachable(format!("the node shows {no_member}"))
             })
         };
         let (provider, consumer) = (side(provider)?, side(consumer)?);

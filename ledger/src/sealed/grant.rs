@@ -11,17 +11,15 @@
 //! Source: `docs/format.md`, section 8.
 
 use bincode::{Decode, Encode};
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 
-use super::{NONCE_BYTES, StreamKey};
+use super::StreamKey;
 use crate::bundle::Blob;
 use crate::codec;
 use crate::hash::Domain;
 use crate::id::{ChainId, MemberId, StatementId};
 use crate::json::{self, JsonError};
-use crate::secret::agreed;
+use crate::secret::{agreed, lock, unlock};
 
 /// Format of the file.
 pub const GRANT_FORMAT: &str = "jangbu-grant/1";
@@ -114,16 +112,8 @@ impl Grant {
             consumer: granted.consumer,
             recorded: granted.recorded,
         });
-        let mut nonce = [0; NONCE_BYTES];
-        nonce.copy_from_slice(&NONCE.keyed(&key, &content)[..NONCE_BYTES]);
-        let payload = Payload {
-            msg: &content,
-            aad: &grant.clear(),
-        };
-        let sealed = XChaCha20Poly1305::new(&key.into())
-            .encrypt(&XNonce::from(nonce), payload)
-            .ok()?;
-        grant.sealed = Blob([nonce.as_slice(), &sealed].concat());
+        let hash = NONCE.keyed(&key, &content);
+        grant.sealed = Blob(lock(key, &hash, &content, &grant.clear())?);
         Some(grant)
     }
 
@@ -158,15 +148,7 @@ impl Grant {
         other: &x25519_dalek::PublicKey,
     ) -> Result<Granted, GrantError> {
         let key = self.key(own, other).ok_or(GrantError::Key)?;
-        let sealed = self.sealed.0.split_first_chunk::<NONCE_BYTES>();
-        let (nonce, ciphertext) = sealed.ok_or(GrantError::Key)?;
-        let payload = Payload {
-            msg: ciphertext,
-            aad: &self.clear(),
-        };
-        let content = XChaCha20Poly1305::new(&key.into())
-            .decrypt(&XNonce::from(*nonce), payload)
-            .map_err(|_| GrantError::Key)?;
+        let content = unlock(key, &self.sealed.0, &self.clear()).ok_or(GrantError::Key)?;
         let content: Content =
             codec::decode(&content, CONTENT_BYTES_MAX).map_err(|_| GrantError::Key)?;
         Ok(Granted {
