@@ -4,7 +4,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/jangbu/target
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help setup build demo test mutants sim chaos corpus fuzz lint deny
+.PHONY: help setup build demo test bench mutants sim chaos corpus fuzz lint deny
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ sim: setup ## a thousand seeds of the simulator; SEEDS=… FROM=… VALIDATORS=4
 
 test: build ## every test
 	cargo test --release --locked --workspace
+
+# BENCH is one of them: state_tree, bundle, ledger (which makes a ledger of a million links first).
+bench: build ## what has to be fast, measured: make bench BENCH=state_tree
+	cargo bench --profile release --locked -p jangbu-benches $(if $(BENCH),--bench $(BENCH))
 
 # MINUTES, NODES (4 or 7), SEED and RATE (envelopes a second) may be set. As root; with OPTIONAL=1
 # it is enough to say why where that is not permitted.

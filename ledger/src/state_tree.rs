@@ -1,7 +1,8 @@
 //! The state tree: a binary sparse Merkle tree over the records that rules read.
 //!
-//! A small interface over the `jmt` crate with BLAKE3, so that a faster tree with the same roots
-//! can take its place. Storage sees bytes only; a version is a block's height.
+//! The tree of the `jmt` crate over BLAKE3: same roots, same stored nodes, same proofs. Versions are
+//! made by our own walk, which takes a block's changes together; proofs are made and checked by the
+//! crate. Storage sees bytes only; a version is a block's height.
 //!
 //! Invariant: stored nodes that are missing, damaged or of another tree are an error that names
 //! the node; never a panic, never an empty tree. Whoever calls says which root it expects.
@@ -11,15 +12,23 @@
 use std::collections::BTreeMap;
 
 use borsh::BorshDeserialize;
-use jmt::storage::NodeKey;
 use jmt::{JellyfishMerkleTree, KeyHash, RootHash, SimpleHasher};
 
 use crate::bytes_newtype;
 use crate::id::StateRoot;
 
 mod checked;
+mod node;
+mod root;
+mod update;
+mod warm;
 
-use checked::{Checked, Reach};
+pub use root::RootBuilder;
+pub use warm::{Warm, Warmth};
+
+use checked::Checked;
+use node::Leaf;
+use update::Updater;
 
 bytes_newtype! {
     /// Where a record hangs in the tree: a domain-separated hash of what it is about.
@@ -64,17 +73,24 @@ pub trait StateNodes {
     ///
     /// [`StateTreeError`] if the storage fails.
     fn value(&self, key: &StateKey, max_version: u64) -> Result<Option<Vec<u8>>, StateTreeError>;
+
+    /// Nodes that the storage keeps at hand, if it does.
+    fn warm(&self) -> Option<&Warm> {
+        None
+    }
 }
 
 /// What one version adds to the tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StateUpdate {
     /// The root afterwards.
     pub root: StateRoot,
-    /// New nodes: key, node.
+    /// New nodes: key, node. Each once, in the order in which the tree was walked.
     pub nodes: Vec<(Vec<u8>, Vec<u8>)>,
     /// Keys of nodes that only older versions use.
     pub stale: Vec<Vec<u8>>,
+    /// What to keep at hand once the nodes are stored.
+    pub warmth: Warmth,
 }
 
 /// Proof that a key has a value, or none, under a root.
@@ -117,44 +133,25 @@ pub fn apply(
     before: &StateRoot,
     changes: &BTreeMap<StateKey, Option<Vec<u8>>>,
 ) -> Result<StateUpdate, StateTreeError> {
-    let deletes = changes.values().any(Option::is_none);
-    let reach = if deletes {
-        Reach::Neighbours
-    } else {
-        Reach::Path
-    };
-    let reader = match version.checked_sub(1) {
-        Some(last) => Checked::load(nodes, last, before, changes.keys(), reach)?,
-        None if *before == EMPTY_ROOT => Checked::empty(nodes),
+    let last = match version.checked_sub(1) {
+        Some(last) => Some((last, before)),
+        None if *before == EMPTY_ROOT => None,
         None => {
             return Err(StateTreeError(format!(
                 "version 0 extends the empty tree, not {before}"
             )));
         }
     };
-    let tree = JellyfishMerkleTree::<_, Blake3>::new(&reader);
-    let changes = changes
+    let changes: Vec<_> = changes
         .iter()
-        .map(|(key, value)| (KeyHash(key.0), value.clone()));
-    let (root, batch) = tree
-        .put_value_set(changes, version)
-        .map_err(|e| failed(&e))?;
-    let encode =
-        |key: &NodeKey| borsh::to_vec(key).map_err(|error| StateTreeError(error.to_string()));
-    let mut new = Vec::with_capacity(batch.node_batch.nodes().len());
-    for (key, node) in batch.node_batch.nodes() {
-        let node = borsh::to_vec(node).map_err(|error| StateTreeError(error.to_string()))?;
-        new.push((encode(key)?, node));
-    }
-    let mut stale = Vec::with_capacity(batch.stale_node_index_batch.len());
-    for index in &batch.stale_node_index_batch {
-        stale.push(encode(&index.node_key)?);
-    }
-    Ok(StateUpdate {
-        root: StateRoot(root.0),
-        nodes: new,
-        stale,
-    })
+        .map(|(key, value)| {
+            (
+                *key,
+                value.as_ref().map(|value| Leaf::new(*key, value).value),
+            )
+        })
+        .collect();
+    Updater::new(nodes, version).run(last, &changes)
 }
 
 /// The value of `key` in the tree that has `root` at `version`, and the proof of it.
@@ -169,7 +166,7 @@ pub fn prove(
     root: &StateRoot,
     key: &StateKey,
 ) -> Result<(Option<Vec<u8>>, StateProof), StateTreeError> {
-    let reader = Checked::load(nodes, version, root, [key], Reach::Neighbours)?;
+    let reader = Checked::load(nodes, version, root, key)?;
     let tree = JellyfishMerkleTree::<_, Blake3>::new(&reader);
     let (value, proof) = tree
         .get_with_proof(KeyHash(key.0), version)
@@ -231,6 +228,7 @@ impl StateProof {
 pub struct MemoryNodes {
     nodes: BTreeMap<Vec<u8>, Vec<u8>>,
     values: BTreeMap<(StateKey, u64), Option<Vec<u8>>>,
+    warm: Option<Warm>,
 }
 
 impl MemoryNodes {
@@ -247,6 +245,9 @@ impl MemoryNodes {
                 .iter()
                 .map(|(key, value)| ((*key, version), value.clone())),
         );
+        if let Some(warm) = &mut self.warm {
+            warm.absorb(&update.warmth);
+        }
     }
 }
 
@@ -262,6 +263,10 @@ impl StateNodes for MemoryNodes {
             .range(versions)
             .next_back()
             .and_then(|(_, value)| value.clone()))
+    }
+
+    fn warm(&self) -> Option<&Warm> {
+        self.warm.as_ref()
     }
 }
 

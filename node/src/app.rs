@@ -39,7 +39,7 @@ use crate::links::Links;
 use crate::mesh::{self, Mesh, MeshError, MeshHandle};
 use crate::metrics::Metrics;
 use crate::notary::Notary;
-use crate::store::{Rebuilt, RocksStore};
+use crate::store::{Audited, Rebuilt, RocksStore};
 use crate::waiters::{FinalMark, Waiters};
 
 use parts::Keys;
@@ -154,6 +154,31 @@ pub fn check(config: &Config) -> Result<Rebuilt, AppError> {
     let founded = Founded::load(&config.genesis, &config.member)?;
     let genesis = founded.content.founding().genesis_block()?;
     let store = open_store(config, &founded)?;
+    beside(config, |scratch| {
+        store.rebuild(&founded.chain, genesis, scratch)
+    })
+}
+
+/// Makes everything again that follows from the blocks of a node that does not run, in a directory
+/// beside it, which is removed afterwards. Needs no keys.
+///
+/// # Errors
+///
+/// [`AppError`] naming the block that cannot be executed again.
+pub fn reindex(config: &Config) -> Result<Rebuilt, AppError> {
+    let founded = Founded::load(&config.genesis, &config.member)?;
+    let genesis = founded.content.founding().genesis_block()?;
+    let directory = config.data_dir.join(DATABASE);
+    beside(config, |scratch| {
+        RocksStore::reindex(&directory, &founded.chain, genesis, scratch)
+    })
+}
+
+/// Works with an empty directory in the data directory.
+fn beside<T>(
+    config: &Config,
+    work: impl FnOnce(&Path) -> Result<T, StoreError>,
+) -> Result<T, AppError> {
     let scratch = config.data_dir.join(SCRATCH);
     let at_scratch = |source| AppError::Directory {
         directory: shown(&scratch),
@@ -162,9 +187,23 @@ pub fn check(config: &Config) -> Result<Rebuilt, AppError> {
     // What an earlier check left behind that was interrupted.
     remove_if_there(&scratch).map_err(at_scratch)?;
     std::fs::create_dir(&scratch).map_err(at_scratch)?;
-    let rebuilt = store.rebuild(&founded.chain, genesis, &scratch);
+    let worked = work(&scratch);
     remove_if_there(&scratch).map_err(at_scratch)?;
-    rebuilt.map_err(|source| store_error(config, source))
+    worked.map_err(|source| store_error(config, source))
+}
+
+/// Reads the log of a node that does not run and derives every root again. Needs no keys, and no
+/// room.
+///
+/// # Errors
+///
+/// [`AppError`] naming the first position or height that is not in order.
+pub fn fsck(config: &Config) -> Result<Audited, AppError> {
+    let founded = Founded::load(&config.genesis, &config.member)?;
+    let store = open_store(config, &founded)?;
+    store
+        .fsck(&founded.chain)
+        .map_err(|source| store_error(config, source))
 }
 
 fn remove_if_there(directory: &Path) -> io::Result<()> {

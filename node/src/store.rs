@@ -16,11 +16,15 @@
 
 mod check;
 mod column;
+mod fsck;
 mod mark;
 mod open;
+#[cfg(test)]
+pub(crate) mod peek;
 mod prune;
 mod reader;
 mod rebuild;
+mod reindex;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -35,14 +39,15 @@ use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::id::{BlockId, ChainId, EnvelopeId, Height, Sequence, StatementId};
 use jangbu_ledger::merkle::NodeHash;
 use jangbu_ledger::state::{StateError, StateReader};
-use jangbu_ledger::state_tree::{StateKey, StateNodes, StateTreeError};
+use jangbu_ledger::state_tree::{StateKey, StateNodes, StateTreeError, Warm};
 use jangbu_replica::store::{
     Append, Commit, FinalCheckpoint, Store, StoreError, StoredBlock, StreamSide, Tip,
 };
 use rocksdb::{WriteBatch, WriteOptions};
 
+pub use fsck::Audited;
 pub(crate) use open::OPEN_FILES_MAX;
-pub use reader::{Reader, StreamPosition, View};
+pub use reader::{Reader, StateAt, StreamPosition, View};
 pub use rebuild::Rebuilt;
 
 use column::Column;
@@ -59,6 +64,8 @@ pub struct RocksStore {
     appended: BTreeSet<EnvelopeId>,
     /// Where pruning of stale state stopped.
     pruned: Vec<u8>,
+    /// Checked nodes of the state tree, near its root.
+    warm: Warm,
     /// How far the database must reach; `None` for one that need not survive.
     mark: Option<Mark>,
 }
@@ -94,8 +101,36 @@ impl RocksStore {
 
     fn over(reader: Reader, chain: &ChainId, mark: Option<Mark>) -> Result<Self, StoreError> {
         open::check_identity(&reader, chain)?;
+        check::check_whole(&reader)?;
         check::check_last_block(&reader)?;
+        let mut store = Self::unread(reader, mark);
+        store.read_running_height()?;
+        Ok(store)
+    }
 
+    /// A store that has not looked at what is there: it may be damaged.
+    fn unread(reader: Reader, mark: Option<Mark>) -> Self {
+        Self {
+            reader,
+            wal_next: 0,
+            proposed: BTreeSet::new(),
+            appended: BTreeSet::new(),
+            pruned: Vec::new(),
+            warm: Warm::default(),
+            mark,
+        }
+    }
+
+    /// The last block that is stored.
+    fn last_block(&self) -> Result<Height, StoreError> {
+        let last = self.reader.last_key(Column::Blocks)?;
+        let last = last.ok_or_else(|| StoreError::Corrupt("it has no block".into()))?;
+        column::counter(&last).map(Height)
+    }
+
+    /// Reads what was logged, proposed and pruned before.
+    fn read_running_height(&mut self) -> Result<(), StoreError> {
+        let reader = &self.reader;
         let mut wal_next = 0;
         for item in reader.all(Column::Wal) {
             let (key, _) = item?;
@@ -112,15 +147,9 @@ impl RocksStore {
                 }
             }
         }
-        let pruned = reader.meta(column::META_PRUNED)?.unwrap_or_default();
-        Ok(Self {
-            reader,
-            wal_next,
-            proposed,
-            appended,
-            pruned,
-            mark,
-        })
+        self.pruned = reader.meta(column::META_PRUNED)?.unwrap_or_default();
+        (self.wal_next, self.proposed, self.appended) = (wal_next, proposed, appended);
+        Ok(())
     }
 
     /// A handle for tasks that only read.
@@ -165,6 +194,10 @@ impl StateNodes for RocksStore {
 
     fn value(&self, key: &StateKey, max_version: u64) -> Result<Option<Vec<u8>>, StateTreeError> {
         self.reader.value(key, max_version)
+    }
+
+    fn warm(&self) -> Option<&Warm> {
+        Some(&self.warm)
     }
 }
 
@@ -263,6 +296,7 @@ impl Store for RocksStore {
         self.drop_running_height(&mut batch, commit)?;
         let pruned = prune::prune(&self.reader, &mut batch, commit, &self.pruned)?;
         self.write_synced(batch)?;
+        self.warm.absorb(&commit.warmth);
         self.wal_next = 0;
         self.proposed.clear();
         self.appended.clear();

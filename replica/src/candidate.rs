@@ -324,6 +324,7 @@ fn run(
         records: execution.changes,
         state_nodes: state.nodes,
         stale_nodes: state.stale,
+        warmth: state.warmth,
         streams,
         used_in,
     };
@@ -411,6 +412,7 @@ pub fn genesis_commit(
         records: genesis.changes,
         state_nodes: genesis.state.nodes,
         stale_nodes: genesis.state.stale,
+        warmth: genesis.state.warmth,
         streams: Vec::new(),
         used_in: Vec::new(),
     })

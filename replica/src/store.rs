@@ -17,7 +17,7 @@ use jangbu_ledger::id::{BlockId, EnvelopeId, Height, Sequence, StatementId, Subj
 use jangbu_ledger::merkle::{Frontier, NodeHash};
 use jangbu_ledger::state::StateReader;
 pub use jangbu_ledger::state::StreamSide;
-use jangbu_ledger::state_tree::{StateKey, StateNodes};
+use jangbu_ledger::state_tree::{StateKey, StateNodes, Warmth};
 
 /// Why the store failed. Always fatal for the replica: it stops and signs nothing more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +96,8 @@ pub struct Commit {
     pub state_nodes: Vec<(Vec<u8>, Vec<u8>)>,
     /// Nodes of the state tree that this block made stale.
     pub stale_nodes: Vec<Vec<u8>>,
+    /// What to keep at hand of the state tree, once this is written.
+    pub warmth: Warmth,
     /// Streams the new entries belong to.
     pub streams: Vec<(SubjectId, StreamSide, Sequence)>,
     /// What a thing contains, is one of or was made of, for recalls; what a use names → the entry

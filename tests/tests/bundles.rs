@@ -459,3 +459,20 @@ fn what_is_not_a_bundle_is_unreadable_and_says_why() {
         assert!(error.contains(part), "{error:?} does not say {part:?}");
     }
 }
+
+/// Bytes of a bundle that a customs officer is sent: one product, all that was said about it.
+const TYPICAL_BYTES_MAX: usize = 100 * 1024;
+
+#[test]
+fn a_product_with_twenty_statements_fits_a_hundred_kibibytes() {
+    let (world, bundle) = story::typical(20).unwrap();
+    let text = bundle.to_json().unwrap();
+    assert!(text.len() < TYPICAL_BYTES_MAX, "{} bytes", text.len());
+    let report = bundle::verify(&bundle, &world.anchor.verifier()).unwrap();
+    let [Finding::Complete(subject)] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!((subject.open, subject.claims), (14, 6));
+    assert_eq!(report.statements.len(), 20);
+    assert!(report.statements.iter().all(|s| s.signature_checked));
+}

@@ -1,5 +1,182 @@
 use super::*;
+use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
+use jmt::{OwnedValue, Version};
 use proptest::prelude::*;
+
+/// The crate alone, over what it wrote itself.
+struct Oracle(MemoryNodes);
+
+impl TreeReader for Oracle {
+    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
+        let bytes = self.0.node(&borsh::to_vec(key)?)?;
+        Ok(bytes.map(|bytes| borsh::from_slice(&bytes)).transpose()?)
+    }
+
+    fn get_value_option(&self, max: Version, key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
+        Ok(self.0.value(&StateKey(key.0), max)?)
+    }
+
+    fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
+        unreachable!("only while a tree is restored")
+    }
+}
+
+impl Oracle {
+    fn apply(&mut self, version: u64, changes: &Changes) -> StateUpdate {
+        let tree = JellyfishMerkleTree::<_, Blake3>::new(&*self);
+        let set = changes.iter().map(|(k, v)| (KeyHash(k.0), v.clone()));
+        let (root, batch) = tree.put_value_set(set, version).unwrap();
+        let encoded = batch.node_batch.nodes().iter();
+        let update = StateUpdate {
+            root: StateRoot(root.0),
+            nodes: encoded
+                .map(|(k, n)| (borsh::to_vec(k).unwrap(), borsh::to_vec(n).unwrap()))
+                .collect(),
+            stale: batch
+                .stale_node_index_batch
+                .iter()
+                .map(|index| borsh::to_vec(&index.node_key).unwrap())
+                .collect(),
+            warmth: Warmth::default(),
+        };
+        self.0.extend(version, changes, &update);
+        update
+    }
+}
+
+type Changes = BTreeMap<StateKey, Option<Vec<u8>>>;
+type Nodes = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Few different nibbles in front, so that keys share long ways, and any in the rest.
+fn crowded_key() -> impl Strategy<Value = StateKey> {
+    let front = proptest::collection::vec(prop_oneof![Just(0x00u8), Just(0x01), Just(0x10)], 0..32);
+    (front, 0u8..4).prop_map(|(front, rest)| {
+        let mut key = [rest; 32];
+        key[..front.len()].copy_from_slice(&front);
+        StateKey(key)
+    })
+}
+
+/// Versions of changes to keys that come again; without deletions if `kept`.
+fn history(kept: bool) -> impl Strategy<Value = Vec<Changes>> {
+    let keys = proptest::collection::vec(
+        prop_oneof![
+            crowded_key(),
+            any::<u16>().prop_map(|n| StateKey(*blake3::hash(&n.to_be_bytes()).as_bytes())),
+        ],
+        1..80,
+    );
+    keys.prop_flat_map(move |keys| {
+        let value = (proptest::option::weighted(0.6, any::<u8>()), any::<u8>());
+        let value = value.prop_map(move |(one, other)| match one {
+            None if kept => Some(vec![other]),
+            one => one.map(|value| vec![value]),
+        });
+        let version = proptest::collection::btree_map(proptest::sample::select(keys), value, 0..60);
+        proptest::collection::vec(version, 1..8)
+    })
+}
+
+/// Root, nodes and stale nodes, without the order in which the tree was walked.
+fn sorted(mut update: StateUpdate) -> (StateRoot, Nodes, Vec<Vec<u8>>) {
+    update.nodes.sort();
+    update.stale.sort();
+    (update.root, update.nodes, update.stale)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn versions_have_the_roots_nodes_and_stale_nodes_of_the_crate(history in history(true)) {
+        let (mut ours, mut oracle) = (MemoryNodes::default(), Oracle(MemoryNodes::default()));
+        let mut before = EMPTY_ROOT;
+        for (version, changes) in (0u64..).zip(&history) {
+            let update = apply(&ours, version, &before, changes).unwrap();
+            ours.extend(version, changes, &update);
+            before = update.root;
+            prop_assert_eq!(sorted(update), sorted(oracle.apply(version, changes)));
+        }
+    }
+
+    // Deleting, the crate may first lift a leaf and then put it back where it was: same tree, other
+    // versions in it.
+    #[test]
+    fn versions_with_deletions_have_the_roots_of_the_crate(history in history(false)) {
+        let (mut ours, mut oracle) = (MemoryNodes::default(), Oracle(MemoryNodes::default()));
+        let mut before = EMPTY_ROOT;
+        for (version, changes) in (0u64..).zip(&history) {
+            let update = apply(&ours, version, &before, changes).unwrap();
+            ours.extend(version, changes, &update);
+            before = update.root;
+            prop_assert_eq!(before, oracle.apply(version, changes).root);
+            for (key, value) in changes {
+                let (found, proof) = prove(&ours, version, &before, key).unwrap();
+                prop_assert_eq!(&found, value);
+                prop_assert!(proof.verify(&before, key, value.as_deref()).is_ok());
+            }
+            // What is stale is not needed: the next version finds its way without it.
+            for key in &update.stale {
+                ours.nodes.remove(key);
+            }
+        }
+    }
+
+    #[test]
+    fn the_records_alone_have_the_root_of_the_tree(history in history(false)) {
+        let mut nodes = MemoryNodes::default();
+        let (mut before, mut records) = (EMPTY_ROOT, BTreeMap::new());
+        for (version, changes) in (0u64..).zip(&history) {
+            let update = apply(&nodes, version, &before, changes).unwrap();
+            nodes.extend(version, changes, &update);
+            before = update.root;
+            records.extend(changes.clone());
+            records.retain(|_, value| value.is_some());
+            let mut builder = RootBuilder::default();
+            for (key, value) in &records {
+                builder.push(*key, value.as_deref().unwrap()).unwrap();
+            }
+            prop_assert_eq!(builder.finish(), before);
+        }
+    }
+
+    // Each version is preceded by one that lost: executed, and not stored.
+    #[test]
+    fn nodes_at_hand_change_nothing(history in history(false), lost in history(false)) {
+        let mut cold = MemoryNodes::default();
+        let mut warm = MemoryNodes { warm: Some(Warm::default()), ..MemoryNodes::default() };
+        let mut before = EMPTY_ROOT;
+        for (version, changes) in (0u64..).zip(&history) {
+            for lost in &lost {
+                apply(&warm, version, &before, lost).unwrap();
+            }
+            let update = apply(&cold, version, &before, changes).unwrap();
+            let same = apply(&warm, version, &before, changes).unwrap();
+            cold.extend(version, changes, &update);
+            warm.extend(version, changes, &same);
+            before = update.root;
+            prop_assert_eq!(sorted(update), sorted(same));
+        }
+    }
+}
+
+#[test]
+fn nodes_at_hand_are_not_read_again() {
+    let mut nodes = MemoryNodes {
+        warm: Some(Warm::default()),
+        ..MemoryNodes::default()
+    };
+    let changes: Changes = (0..=255).map(|n| (key(n), Some(vec![n]))).collect();
+    let update = apply(&nodes, 0, &EMPTY_ROOT, &changes).unwrap();
+    nodes.extend(0, &changes, &update);
+    let change = BTreeMap::from([(key(7), Some(vec![8]))]);
+    let whole = apply(&nodes, 1, &update.root, &change).unwrap().root;
+    // All but the leaves are gone from the storage, and are not missed.
+    nodes.nodes.retain(|_, node| node.first() == Some(&2));
+    assert_eq!(apply(&nodes, 1, &update.root, &change).unwrap().root, whole);
+    let other = apply(&nodes, 1, &StateRoot([7; 32]), &change);
+    assert!(other.unwrap_err().to_string().contains("is missing"));
+}
 
 proptest! {
     #[test]
@@ -170,4 +347,13 @@ fn a_damaged_value_is_an_error() {
     assert!(error.contains("is damaged"), "{error}");
     nodes.values.remove(&(key(1), 0));
     assert!(prove(&nodes, 2, &root, &key(1)).is_err());
+}
+
+#[test]
+fn records_out_of_order_have_no_root() {
+    for next in [StateKey([3; 32]), StateKey([2; 32])] {
+        let mut builder = RootBuilder::default();
+        builder.push(StateKey([3; 32]), b"a").unwrap();
+        assert!(builder.push(next, b"a").is_err());
+    }
 }

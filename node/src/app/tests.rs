@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::store::peek::Damage;
 
 const PRODUCT: &str = "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66";
 
@@ -386,4 +387,186 @@ fn a_keystore_of_another_member_is_refused() {
     config.keystore = other.config().keystore;
     let error = parts::unlock(&config, &alone.founded()).err().unwrap();
     assert!(matches!(error, AppError::OtherKey { .. }), "{error}");
+}
+
+/// The database of a node that recorded something of most sorts, and stopped.
+async fn stopped() -> Alone {
+    let alone = Alone::new();
+    let running = alone.start().await;
+    let other = Identifier::parse("urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a67").unwrap();
+    let link = |n: u32| Statement {
+        occurrence: n,
+        ..statement(Kind::ComponentLinked {
+            child: other.clone(),
+            basis: jangbu_ledger::statement::Basis::AsBuilt,
+            quantity: None,
+        })
+    };
+    let refused = statement(Kind::PassportSuperseded {
+        version: 7,
+        schema: Digest([1; 32]),
+    });
+    for statements in [
+        vec![issued(), refused],
+        vec![link(0)],
+        vec![link(1), link(2)],
+    ] {
+        let (status, answer) = post(&running, &alone.envelope(statements)).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    running.stop(&alone.config()).await.unwrap();
+    alone
+}
+
+impl Alone {
+    fn store(&self) -> RocksStore {
+        open_store(&self.config(), &self.founded()).unwrap()
+    }
+
+    /// The database without the checks of a start.
+    fn damage(&self, damage: &Damage) {
+        self.store().damage(damage).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_follows_from_the_blocks_can_be_made_again_to_the_byte() {
+    let alone = stopped().await;
+    let config = alone.config();
+    let before = alone.store().dump();
+    let remade = [
+        "outcomes",
+        "entries",
+        "statements",
+        "log_nodes",
+        "records",
+        "record_values",
+        "state_nodes",
+        "stale_nodes",
+        "streams",
+        "used_in",
+    ];
+    for column in remade {
+        let keys = before.keys().filter(|(name, _)| *name == column);
+        assert!(keys.count() > 0, "nothing is in {column}");
+    }
+    let everything: Vec<Damage> = remade.into_iter().map(Damage::Clear).collect();
+    let meta = |key: &[u8]| Damage::Put("meta", key.to_vec(), vec![1]);
+    for damages in [
+        vec![],
+        vec![Damage::Flip("records")],
+        vec![Damage::Put("streams", vec![0xff; 41], vec![])],
+        vec![meta(b"tip"), meta(b"pruned")],
+        everything,
+        // One that was cut off in the middle.
+        vec![meta(b"reindexing"), Damage::Clear("used_in")],
+    ] {
+        let mut store = alone.store();
+        for damage in &damages {
+            store.damage(damage).unwrap();
+        }
+        drop(store);
+        let made = reindex(&config).unwrap();
+        assert_eq!((made.blocks, made.entries), (4, 8), "{damages:?}");
+        assert!(alone.store().dump() == before, "after {damages:?}");
+        assert!(!config.data_dir.join(SCRATCH).exists());
+    }
+    check(&config).unwrap();
+
+    // Without its sources nothing can be made, and nothing is touched.
+    alone.damage(&Damage::Remove("envelopes"));
+    let damaged = alone.store().dump();
+    let error = reindex(&config).unwrap_err().to_string();
+    assert!(error.contains("is missing"), "{error}");
+    assert!(alone.store().dump() == damaged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_off_reindex_is_not_served_from() {
+    let alone = stopped().await;
+    alone.damage(&Damage::Put("meta", b"reindexing".to_vec(), vec![1]));
+    let error = open_store(&alone.config(), &alone.founded()).unwrap_err();
+    assert!(error.to_string().contains("jangbu-node reindex"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_root_is_derived_again_and_what_differs_is_named() {
+    let alone = stopped().await;
+    let found = fsck(&alone.config()).unwrap();
+    assert_eq!((found.blocks, found.entries), (4, 8));
+    assert_eq!(found.last_final.map(|height| height.0), Some(3));
+    let before = alone.store().dump();
+    let first = |column: &str| -> (Vec<u8>, Vec<u8>) {
+        let mut found = before.iter().filter(|((name, _), _)| *name == column);
+        let ((_, key), value) = found.next().unwrap();
+        (key.clone(), value.clone())
+    };
+    let flipped = |column: &'static str, byte: usize| {
+        let (key, mut value) = first(column);
+        value[byte] ^= 1;
+        Damage::Put(column, key, value)
+    };
+    // The second entry is the first statement.
+    let entry = |position: u64, change: fn(&mut Vec<u8>)| {
+        let key = position.to_be_bytes().to_vec();
+        let mut value = before[&("entries", key.clone())].clone();
+        change(&mut value);
+        Damage::Put("entries", key, value)
+    };
+    let copied = before[&("entries", 2u64.to_be_bytes().to_vec())].clone();
+    for (damage, parts) in [
+        (entry(1, |bytes| bytes.push(0)), &["entry 1 "][..]),
+        // Its commitment: still an entry, and another leaf.
+        (
+            entry(1, |bytes| {
+                let at = bytes.windows(32).position(|w| w == [2; 32]).unwrap();
+                bytes[at] ^= 1;
+            }),
+            &["entry 1:", "log's tree"],
+        ),
+        (
+            Damage::Put("entries", 1u64.to_be_bytes().to_vec(), copied),
+            &["entry 1 says", "2"],
+        ),
+        (flipped("log_nodes", 31), &["entry 0:", "level 0"]),
+        (flipped("records", 0), &["records", "height 3"]),
+        (
+            Damage::Put("records", vec![0; 32], vec![1]),
+            &["records", "height 3"],
+        ),
+        (Damage::Clear("records"), &["0 records"]),
+        (
+            Damage::Put("log_nodes", vec![0, 0, 0, 0, 0, 0, 0, 0, 99], vec![0; 32]),
+            &["beyond"],
+        ),
+        (Damage::Flip("finals"), &["height 3", "quorum"]),
+        (
+            Damage::Put("finals", 9u64.to_be_bytes().to_vec(), vec![1]),
+            &["final checkpoint"],
+        ),
+        (flipped("blocks", 40), &["height 0"]),
+    ] {
+        let mut store = alone.store();
+        store.damage(&damage).unwrap();
+        drop(store);
+        let error = fsck(&alone.config()).unwrap_err().to_string();
+        for part in parts {
+            assert!(
+                error.contains(part),
+                "{damage:?}: {part:?} is not in {error}"
+            );
+        }
+        // As it was.
+        let mut store = alone.store();
+        store.damage(&Damage::Clear("entries")).unwrap();
+        for column in ["log_nodes", "records", "finals", "blocks"] {
+            store.damage(&Damage::Clear(column)).unwrap();
+        }
+        for ((name, key), value) in &before {
+            let put = Damage::Put(name, key.clone(), value.clone());
+            store.damage(&put).unwrap();
+        }
+        drop(store);
+        fsck(&alone.config()).unwrap();
+    }
 }

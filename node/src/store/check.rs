@@ -7,7 +7,7 @@ use jangbu_ledger::merkle;
 use jangbu_ledger::state_tree::{self, StateKey};
 use jangbu_replica::store::StoreError;
 
-use super::column::COLUMNS;
+use super::column::{COLUMNS, META_REINDEXING};
 use super::open::store_error;
 use super::reader::Reader;
 
@@ -34,6 +34,16 @@ pub(super) fn read_everything(reader: &Reader) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Checks that no replacement of what follows from the blocks was cut off.
+pub(super) fn check_whole(reader: &Reader) -> Result<(), StoreError> {
+    match reader.meta(META_REINDEXING)? {
+        None => Ok(()),
+        Some(_) => Err(StoreError::Corrupt(
+            "a `jangbu-node reindex` was cut off; run it again".into(),
+        )),
+    }
 }
 
 /// Checks tip, block, seal, log and state root against each other.

@@ -77,6 +77,8 @@ pub(super) const META_TIP: &[u8] = b"tip";
 pub(super) const META_FOLLOWING: &[u8] = b"following";
 /// Key in [`Column::Meta`] of the last key that pruning removed from [`Column::StaleNodes`].
 pub(super) const META_PRUNED: &[u8] = b"pruned";
+/// Key in [`Column::Meta`] that is there while what follows from the blocks is replaced.
+pub(super) const META_REINDEXING: &[u8] = b"reindexing";
 
 /// What a stale key names: a node of the state tree.
 pub(super) const STALE_NODE: u8 = 0;

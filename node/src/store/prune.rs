@@ -10,9 +10,17 @@ use super::reader::Reader;
 
 /// Heights, counted back from the tip, whose state can be proved.
 pub(super) const RETENTION_BLOCKS: u64 = 100_000;
+/// Heights at the old end of the window that are not read any more: a read takes less time than
+/// so many blocks.
+const MARGIN_BLOCKS: u64 = 1_000;
 /// Fewest stale things removed by one commit, if there are as many. A commit may always remove
 /// twice as many as it adds, so pruning keeps up with any load.
 const PRUNED_MIN: usize = 4096;
+
+/// The oldest height whose state may be read while the block after `tip` is written.
+pub(super) const fn kept_from(tip: Height) -> Height {
+    Height(tip.0.saturating_sub(RETENTION_BLOCKS - MARGIN_BLOCKS))
+}
 
 /// Adds removals to the batch; returns the last stale key removed.
 pub(super) fn prune(

@@ -14,6 +14,7 @@ use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, Snapshot};
 
 use super::column::{self, Column, StoredOutcomes, undecodable};
 use super::open::store_error;
+use super::prune;
 
 /// Largest encoding of a tip or of a final checkpoint, in bytes; both have a few hashes or
 /// signatures.
@@ -22,7 +23,8 @@ pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Bytes read at once by [`Reader::scan`].
 const SCAN_READAHEAD_BYTES: usize = 2 * 1024 * 1024;
 
-type Item = (Box<[u8]>, Box<[u8]>);
+/// A key and its value.
+pub(super) type Item = (Box<[u8]>, Box<[u8]>);
 
 /// Read access for many threads; clones share one database.
 #[derive(Clone)]
@@ -34,6 +36,15 @@ pub struct Reader {
 pub struct View<'a> {
     reader: &'a Reader,
     snapshot: Snapshot<'a>,
+}
+
+/// The state as it was after some block.
+#[derive(Debug)]
+pub struct StateAt<'a> {
+    reader: &'a Reader,
+    height: Height,
+    /// Entries in the log there.
+    size: u64,
 }
 
 /// Where to go on in a stream.
@@ -97,10 +108,17 @@ impl Reader {
         &self,
         column: Column,
     ) -> impl Iterator<Item = Result<Item, StoreError>> + '_ {
-        let mut options = ReadOptions::default();
-        options.fill_cache(false);
-        options.set_readahead_size(SCAN_READAHEAD_BYTES);
-        self.iterate_with(column, options, IteratorMode::Start)
+        self.iterate_with(column, scan_options(), IteratorMode::Start)
+    }
+
+    /// The same from `start` on.
+    pub(super) fn scan_from<'a>(
+        &'a self,
+        column: Column,
+        start: &[u8],
+    ) -> impl Iterator<Item = Result<Item, StoreError>> + use<'a> {
+        let mode = IteratorMode::From(start, Direction::Forward);
+        self.iterate_with(column, scan_options(), mode)
     }
 
     /// What is at `start` or after it.
@@ -148,6 +166,14 @@ impl Reader {
 
     pub(super) fn first_key(&self, column: Column) -> Result<Option<Box<[u8]>>, StoreError> {
         self.all(column)
+            .next()
+            .map(|item| item.map(|(key, _)| key))
+            .transpose()
+    }
+
+    pub(super) fn last_key(&self, column: Column) -> Result<Option<Box<[u8]>>, StoreError> {
+        let mut found = self.iterate(column, IteratorMode::End);
+        found
             .next()
             .map(|item| item.map(|(key, _)| key))
             .transpose()
@@ -202,6 +228,23 @@ impl Reader {
     /// An entry's bytes.
     pub fn entry(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, StoreError> {
         self.get(Column::Entries, &sequence.0.to_be_bytes())
+    }
+
+    /// Entries in the log after the block at `height`; `None` if there is no such block yet.
+    pub fn size_at(&self, height: Height) -> Result<Option<u64>, StoreError> {
+        let block = self.block(height)?;
+        Ok(block.map(|stored| stored.block.header.log_size + 1))
+    }
+
+    /// The state after the block at `height`; `None` if it is not kept: not yet, or no more.
+    pub fn state_at(&self, height: Height) -> Result<Option<StateAt<'_>>, StoreError> {
+        let kept_from = self.tip()?.map_or(0, |tip| prune::kept_from(tip.height).0);
+        let size = self.size_at(height)?;
+        Ok(size.filter(|_| height.0 >= kept_from).map(|size| StateAt {
+            reader: self,
+            height,
+            size,
+        }))
     }
 
     /// At most `limit` entries from `from` on, with their positions.
@@ -386,6 +429,21 @@ impl StateReader for View<'_> {
     }
 }
 
+impl StateReader for StateAt<'_> {
+    fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
+        match self.reader.last_value(key, self.height.0) {
+            Ok(None) => Ok(None),
+            Ok(Some((_, value))) => column::decode_value(&value).map_err(state_error),
+            Err(error) => Err(state_error(error)),
+        }
+    }
+
+    fn recorded(&self, id: &StatementId) -> Result<Option<Sequence>, StateError> {
+        let found = self.reader.statement(id).map_err(state_error)?;
+        Ok(found.filter(|sequence| sequence.0 < self.size))
+    }
+}
+
 impl StateReader for Reader {
     fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
         self.get(Column::Records, &key.0).map_err(state_error)
@@ -420,6 +478,13 @@ impl NodeReader for Reader {
             ))
         })
     }
+}
+
+fn scan_options() -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.fill_cache(false);
+    options.set_readahead_size(SCAN_READAHEAD_BYTES);
+    options
 }
 
 fn decode_tip(bytes: &[u8]) -> Result<Tip, StoreError> {

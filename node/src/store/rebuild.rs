@@ -76,17 +76,8 @@ impl RocksStore {
         let Some(tip) = self.tip()? else {
             return corrupt("not even its first block is there");
         };
-        let mut second = Self::scratch(scratch, &chain.chain_id)?;
-        let first = candidate::genesis_commit(genesis)?;
-        if self.block(Height(0))?.as_ref() != Some(&first.block) {
-            return corrupt("its first block is not the one that the genesis file founds");
-        }
-        second.commit(&first)?;
-        let mut reached = first.tip;
-        while reached.height < tip.height {
-            reached = self.execute_again(chain, &reached, &mut second)?;
-        }
-        if reached != tip {
+        let second = self.execute_all(chain, genesis, scratch, tip.height)?;
+        if second.tip()?.as_ref() != Some(&tip) {
             return corrupt("its tip is not where its blocks lead");
         }
         let mut keys = 0;
@@ -104,6 +95,27 @@ impl RocksStore {
             keys,
             finals: self.check_finals(chain, &second)?,
         })
+    }
+
+    /// Executes every block up to `last` again, into a database under `scratch`.
+    pub(super) fn execute_all(
+        &self,
+        chain: &Chain,
+        genesis: GenesisBlock,
+        scratch: &Path,
+        last: Height,
+    ) -> Result<Self, StoreError> {
+        let mut second = Self::scratch(scratch, &chain.chain_id)?;
+        let first = candidate::genesis_commit(genesis)?;
+        if self.block(Height(0))?.as_ref() != Some(&first.block) {
+            return corrupt("its first block is not the one that the genesis file founds");
+        }
+        second.commit(&first)?;
+        let mut reached = first.tip;
+        while reached.height < last {
+            reached = self.execute_again(chain, &reached, &mut second)?;
+        }
+        Ok(second)
     }
 
     /// Executes the block after `tip` again; returns the tip after it.
@@ -203,7 +215,7 @@ impl RocksStore {
     }
 
     /// Checks every final checkpoint against the rebuilt log; returns how many there are.
-    fn check_finals(&self, chain: &Chain, second: &Self) -> Result<u64, StoreError> {
+    pub(super) fn check_finals(&self, chain: &Chain, second: &Self) -> Result<u64, StoreError> {
         let mut count = 0;
         for item in self.reader.scan(Column::Finals) {
             let (key, bytes) = item?;
@@ -235,7 +247,8 @@ impl RocksStore {
     }
 }
 
-fn is_cosigned(chain: &Chain, stored: &FinalCheckpoint) -> bool {
+/// Whether a quorum of distinct validators cosigned it.
+pub(super) fn is_cosigned(chain: &Chain, stored: &FinalCheckpoint) -> bool {
     let checkpoint = Checkpoint {
         origin: chain.origin.clone(),
         size: stored.size,

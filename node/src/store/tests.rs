@@ -97,6 +97,7 @@ fn next_commit(store: &RocksStore, records: &[(u8, Option<&[u8]>)]) -> Commit {
         records,
         state_nodes: state.nodes,
         stale_nodes: state.stale,
+        warmth: state.warmth,
         streams: vec![(SUBJECT, StreamSide::Open, sequence)],
         used_in: vec![(SUBJECT, sequence)],
     }

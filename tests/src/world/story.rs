@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jangbu_ledger::bundle::Bundle;
 use jangbu_ledger::commitment::{Commitment, DocumentKey, Opening, schema_digest};
 use jangbu_ledger::id::{MemberId, Slot, StatementId};
 use jangbu_ledger::identifier::{Identifier, IdentifierError};
@@ -169,6 +170,36 @@ impl Story {
             empty: key.slot(Party::Consumer, 1),
         })
     }
+}
+
+/// A product with `count` statements: its passport, events by its company, and in three of ten by
+/// another, each signed in an envelope of its own; the bundle that proves that these are all.
+///
+/// # Errors
+///
+/// [`WorldError`], which a test stops at.
+pub fn typical(count: u8) -> Result<(World, Bundle), WorldError> {
+    let mut world = World::found()?;
+    let product = identifier(PRODUCT).map_err(made)?;
+    let own = || vec![Stream::Open(product.clone())];
+    world.say(
+        "amperia",
+        vec![statement(issued(Granularity::Item), own(), 0)],
+    )?;
+    for salt in 1..count {
+        let event = Kind::Observed {
+            event: EventType::Object,
+        };
+        let (who, streams) = match salt % 10 {
+            3 | 6 | 9 => ("cml1", vec![Stream::Claims(product.clone())]),
+            _ => ("amperia", own()),
+        };
+        world.say(who, vec![statement(event, streams, salt)])?;
+    }
+    let mut builder = world.builder()?;
+    builder.subject(&product)?;
+    let bundle = builder.finish();
+    Ok((world, bundle))
 }
 
 /// The first step of a data share, in the consumer's slot 0.

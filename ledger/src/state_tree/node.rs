@@ -1,0 +1,526 @@
+//! Stored nodes of the state tree: where they are, their bytes, and what they hash to.
+//!
+//! ```text
+//!   node   00 | 01 ‖ 16 children ‖ how many (u64) ‖ leaves (u64) | 02 ‖ key (32) ‖ value's hash (32)
+//!   child  00 | 01 ‖ hash (32) ‖ version (u64) ‖ (00 a leaf | 01 ‖ leaves (u64))
+//!   key    version (u64) ‖ nibbles (u64) ‖ bytes (u32) ‖ the nibbles, two a byte, filled with a zero
+//! ```
+//!
+//! Integers are little-endian: this is the encoding that `jmt` gives its nodes, so that databases
+//! are read by either. A node with children stands for four levels of the binary tree.
+//!
+//! Invariant: what [`decode`] returned is what the node's parent says of it: hash, kind and count.
+
+use super::{EMPTY_ROOT, StateKey, StateTreeError};
+
+/// Nibbles of a key, and thus the deepest path.
+pub(super) const NIBBLES: usize = 64;
+/// More leaves than a tree will ever have; no hash covers their counts.
+const LEAVES_MAX: u64 = 1 << 48;
+/// A node with 16 children that all have children.
+const BRANCH_BYTES_MAX: usize = 1 + 16 * (1 + 32 + 8 + 1 + 8) + 8 + 8;
+
+/// A hash in the binary tree.
+pub(super) type Hash = [u8; 32];
+
+/// The way from the root to a node: a prefix of some key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Path {
+    /// The prefix, then zeros.
+    bytes: [u8; 32],
+    /// Its length in nibbles, at most [`NIBBLES`].
+    depth: usize,
+}
+
+/// Where a node is, and what its parent says of it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The version that wrote it.
+    pub(super) version: u64,
+    /// The way to it.
+    pub(super) path: Path,
+    /// Its hash.
+    pub(super) hash: Hash,
+    /// Whether it is a leaf, or how many it has below; `None` for the root, which has no parent.
+    pub(super) kind: Option<Kind>,
+}
+
+/// What sort of node a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A leaf.
+    Leaf,
+    /// A node with children.
+    Branch {
+        /// How many leaves it has below.
+        leaves: u64,
+    },
+}
+
+/// A key with its value's hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leaf {
+    /// The key.
+    pub(super) key: StateKey,
+    /// BLAKE3 of the value.
+    pub(super) value: Hash,
+}
+
+/// A child, as its parent knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Child {
+    /// The child's hash.
+    pub(super) hash: Hash,
+    /// The version that wrote it.
+    pub(super) version: u64,
+    /// Its sort.
+    pub(super) kind: Kind,
+}
+
+/// A stored node.
+pub(super) enum Stored {
+    /// The root of a tree without keys.
+    Null,
+    /// A key.
+    Leaf(Leaf),
+    /// Children, at least two, or one that has children itself.
+    Branch(Box<Branch>),
+}
+
+/// A node with children, and the hashes of the four binary levels that it stands for.
+#[derive(Clone)]
+pub(super) struct Branch {
+    /// Index 1 is the node itself, `2i` and `2i + 1` are below `i`, 16 to 31 the children.
+    slots: [Slot; 32],
+    versions: [u64; 16],
+    leaves: [u64; 16],
+}
+
+/// A place in the binary tree. A lone leaf rises until it has a neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Empty,
+    LoneLeaf(Hash),
+    Inner(Hash),
+}
+
+impl Path {
+    /// The way to the root.
+    pub(super) const ROOT: Self = Self {
+        bytes: [0; 32],
+        depth: 0,
+    };
+
+    /// How many nibbles it has.
+    pub(super) const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Its nibble at `depth`, which is below its own.
+    pub(super) fn nibble(&self, depth: usize) -> usize {
+        nibble(&self.bytes, depth)
+    }
+
+    /// The way to a child; `None` if no key is that long.
+    pub(super) fn child(mut self, nibble: usize) -> Option<Self> {
+        let nibble = u8::try_from(nibble & 0x0f).ok()?;
+        let byte = self.bytes.get_mut(self.depth / 2)?;
+        *byte |= if self.depth.is_multiple_of(2) {
+            nibble << 4
+        } else {
+            nibble
+        };
+        self.depth += 1;
+        Some(self)
+    }
+
+    /// Whether `key` begins with it.
+    fn leads_to(&self, key: &StateKey) -> bool {
+        (0..self.depth).all(|depth| nibble(&self.bytes, depth) == nibble(&key.0, depth))
+    }
+
+    /// The storage key of the node that `version` wrote there.
+    pub(super) fn storage_key(&self, version: u64) -> Vec<u8> {
+        let path = self
+            .bytes
+            .get(..self.depth.div_ceil(2))
+            .unwrap_or(&self.bytes);
+        let mut key = Vec::with_capacity(20 + path.len());
+        key.extend_from_slice(&version.to_le_bytes());
+        key.extend_from_slice(&(self.depth as u64).to_le_bytes());
+        // At most 32.
+        key.extend_from_slice(&u32::try_from(path.len()).unwrap_or(u32::MAX).to_le_bytes());
+        key.extend_from_slice(path);
+        key
+    }
+}
+
+fn nibble(bytes: &[u8; 32], depth: usize) -> usize {
+    let byte = bytes.get(depth / 2).copied().unwrap_or(0);
+    usize::from(if depth.is_multiple_of(2) {
+        byte >> 4
+    } else {
+        byte & 0x0f
+    })
+}
+
+/// Which child of a node at `depth` leads to `key`.
+pub(super) fn nibble_of(key: &StateKey, depth: usize) -> usize {
+    nibble(&key.0, depth)
+}
+
+impl Place {
+    /// The root of `version`.
+    pub(super) const fn root(version: u64, root: Hash) -> Self {
+        Self {
+            version,
+            path: Path::ROOT,
+            hash: root,
+            kind: None,
+        }
+    }
+
+    /// A child of the node at this place.
+    ///
+    /// # Errors
+    ///
+    /// [`StateTreeError`] if no key is that long.
+    pub(super) fn child(&self, nibble: usize, child: &Child) -> Result<Self, StateTreeError> {
+        let path = self.path.child(nibble);
+        Ok(Self {
+            version: child.version,
+            path: path.ok_or_else(|| self.damaged("is deeper than any key"))?,
+            hash: child.hash,
+            kind: Some(child.kind),
+        })
+    }
+
+    /// The node's storage key.
+    pub(super) fn storage_key(&self) -> Vec<u8> {
+        self.path.storage_key(self.version)
+    }
+
+    /// Whether this is what the parent says of the node: its hash and how many leaves it has.
+    pub(super) fn is_of(&self, branch: &Branch) -> bool {
+        let kind = Kind::Branch {
+            leaves: branch.leaves(),
+        };
+        branch.hash() == self.hash && self.kind.is_none_or(|stated| stated == kind)
+    }
+
+    /// An error that names the node.
+    pub(super) fn damaged(&self, what: &str) -> StateTreeError {
+        let path: String = (0..self.path.depth)
+            .map(|depth| format!("{:x}", nibble(&self.path.bytes, depth)))
+            .collect();
+        StateTreeError(format!(
+            "the node at path '{path}' of version {} {what}",
+            self.version
+        ))
+    }
+}
+
+impl Leaf {
+    /// The leaf of a key and its value.
+    pub(super) fn new(key: StateKey, value: &[u8]) -> Self {
+        Self {
+            key,
+            value: *blake3::hash(value).as_bytes(),
+        }
+    }
+
+    /// Its hash.
+    pub(super) fn hash(&self) -> Hash {
+        joined(b"JMT::LeafNode", &self.key.0, &self.value)
+    }
+
+    /// Its bytes in storage.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1 + 64);
+        bytes.push(2);
+        bytes.extend_from_slice(&self.key.0);
+        bytes.extend_from_slice(&self.value);
+        bytes
+    }
+}
+
+/// `B(domain ‖ left ‖ right)`, in one call on one buffer: a hasher that is fed three times costs
+/// half as much again.
+fn joined<const N: usize>(domain: &[u8; N], left: &Hash, right: &Hash) -> Hash {
+    const { assert!(N <= 16) };
+    let mut bytes = [0u8; 80];
+    let (head, rest) = bytes.split_at_mut(N);
+    head.copy_from_slice(domain);
+    let (first, rest) = rest.split_at_mut(32);
+    first.copy_from_slice(left);
+    let (second, _) = rest.split_at_mut(32);
+    second.copy_from_slice(right);
+    let (bytes, _) = bytes.split_at(N + 64);
+    *blake3::hash(bytes).as_bytes()
+}
+
+/// The hash of two neighbours.
+pub(super) fn inner(left: &Hash, right: &Hash) -> Hash {
+    joined(b"JMT::IntrnalNode", left, right)
+}
+
+impl Slot {
+    const fn hash(&self) -> Hash {
+        match self {
+            Self::Empty => EMPTY_ROOT.0,
+            Self::LoneLeaf(hash) | Self::Inner(hash) => *hash,
+        }
+    }
+
+    fn over(left: &Self, right: &Self) -> Self {
+        match (left, right) {
+            (Self::Empty, Self::Empty) => Self::Empty,
+            (Self::Empty, Self::LoneLeaf(hash)) | (Self::LoneLeaf(hash), Self::Empty) => {
+                Self::LoneLeaf(*hash)
+            }
+            _ => Self::Inner(inner(&left.hash(), &right.hash())),
+        }
+    }
+}
+
+impl Default for Branch {
+    fn default() -> Self {
+        Self {
+            slots: [Slot::Empty; 32],
+            versions: [0; 16],
+            leaves: [0; 16],
+        }
+    }
+}
+
+impl Branch {
+    /// The child behind `nibble`.
+    pub(super) fn child(&self, nibble: usize) -> Option<Child> {
+        let version = *self.versions.get(nibble)?;
+        let (hash, kind) = match self.slots.get(16 + nibble)? {
+            Slot::Empty => return None,
+            Slot::LoneLeaf(hash) => (*hash, Kind::Leaf),
+            Slot::Inner(hash) => {
+                let leaves = *self.leaves.get(nibble)?;
+                (*hash, Kind::Branch { leaves })
+            }
+        };
+        Some(Child {
+            hash,
+            version,
+            kind,
+        })
+    }
+
+    /// All children with their nibbles.
+    pub(super) fn children(&self) -> impl Iterator<Item = (usize, Child)> + '_ {
+        (0..16).filter_map(|nibble| Some((nibble, self.child(nibble)?)))
+    }
+
+    /// Puts a child, or removes it. [`Branch::rehash`] must follow.
+    pub(super) fn set(&mut self, nibble: usize, child: Option<Child>) {
+        let slot = match child.map(|child| (child.kind, child.hash)) {
+            None => Slot::Empty,
+            Some((Kind::Leaf, hash)) => Slot::LoneLeaf(hash),
+            Some((Kind::Branch { .. }, hash)) => Slot::Inner(hash),
+        };
+        let at = self.slots.get_mut(16 + nibble);
+        let version = self.versions.get_mut(nibble);
+        let leaves = self.leaves.get_mut(nibble);
+        if let (Some(at), Some(version), Some(leaves)) = (at, version, leaves) {
+            *at = slot;
+            *version = child.map_or(0, |child| child.version);
+            *leaves = child.map_or(0, |child| child.kind.leaves());
+        }
+    }
+
+    /// Computes the hashes above the children whose bits are set in `changed`.
+    pub(super) fn rehash(&mut self, changed: u16) {
+        let mut below = u32::from(changed) << 16;
+        for index in (1..16).rev() {
+            if below >> (2 * index) & 0b11 != 0 {
+                below |= 1 << index;
+                self.slots[index] = Slot::over(&self.slots[2 * index], &self.slots[2 * index + 1]);
+            }
+        }
+    }
+
+    /// The node's hash.
+    pub(super) const fn hash(&self) -> Hash {
+        self.slots[1].hash()
+    }
+
+    /// How many leaves it has below.
+    pub(super) fn leaves(&self) -> u64 {
+        self.leaves
+            .iter()
+            .fold(0, |sum, leaves| sum.saturating_add(*leaves))
+    }
+
+    /// The only child and its nibble, if it is a leaf: then this node must not be.
+    pub(super) fn lone_leaf(&self) -> Option<(usize, Child)> {
+        match self.slots[1] {
+            Slot::LoneLeaf(_) => self.children().next(),
+            _ => None,
+        }
+    }
+
+    /// Whether there is no child.
+    pub(super) const fn is_empty(&self) -> bool {
+        matches!(self.slots[1], Slot::Empty)
+    }
+
+    /// Its bytes in storage.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(BRANCH_BYTES_MAX);
+        bytes.push(1);
+        let mut count = 0u64;
+        for nibble in 0..16 {
+            let Some(child) = self.child(nibble) else {
+                bytes.push(0);
+                continue;
+            };
+            count += 1;
+            bytes.push(1);
+            bytes.extend_from_slice(&child.hash);
+            bytes.extend_from_slice(&child.version.to_le_bytes());
+            match child.kind {
+                Kind::Leaf => bytes.push(0),
+                Kind::Branch { leaves } => {
+                    bytes.push(1);
+                    bytes.extend_from_slice(&leaves.to_le_bytes());
+                }
+            }
+        }
+        bytes.extend_from_slice(&count.to_le_bytes());
+        bytes.extend_from_slice(&self.leaves().to_le_bytes());
+        bytes
+    }
+
+    /// Reads what follows the tag. Hashes are filled in; nothing is checked but the shape.
+    fn decode(input: &mut Input<'_>) -> Option<(Self, u64, u64)> {
+        let mut branch = Self::default();
+        for nibble in 0..16 {
+            match input.byte()? {
+                0 => {}
+                1 => {
+                    let hash = input.hash()?;
+                    let version = input.number()?;
+                    let kind = match input.byte()? {
+                        0 => Kind::Leaf,
+                        1 => Kind::Branch {
+                            leaves: input.number()?,
+                        },
+                        _ => return None,
+                    };
+                    let child = Child {
+                        hash,
+                        version,
+                        kind,
+                    };
+                    branch.set(nibble, Some(child));
+                }
+                _ => return None,
+            }
+        }
+        branch.rehash(u16::MAX);
+        Some((branch, input.number()?, input.number()?))
+    }
+
+    /// Whether counts and kinds agree.
+    fn is_consistent(&self, version: u64, count: u64, leaves: u64) -> bool {
+        let sum = self
+            .leaves
+            .iter()
+            .try_fold(0u64, |sum, leaves| sum.checked_add(*leaves));
+        matches!(self.slots[1], Slot::Inner(_))
+            && count == self.children().count() as u64
+            && leaves <= LEAVES_MAX
+            && sum == Some(leaves)
+            && self.versions.iter().all(|written| *written <= version)
+    }
+}
+
+impl Kind {
+    /// How many leaves there are, itself included.
+    pub(super) const fn leaves(self) -> u64 {
+        match self {
+            Self::Leaf => 1,
+            Self::Branch { leaves } => leaves,
+        }
+    }
+}
+
+/// Bytes from storage, read from the front.
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (front, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*front)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn hash(&mut self) -> Option<Hash> {
+        self.array()
+    }
+}
+
+/// The bytes of a root without keys.
+pub(super) const NULL_BYTES: [u8; 1] = [0];
+
+/// Reads the node at `place` and compares it with what its parent says.
+///
+/// # Errors
+///
+/// [`StateTreeError`] naming the node if it is not that node.
+pub(super) fn decode(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeError> {
+    let unreadable = || place.damaged("does not decode");
+    let mut input = Input(bytes);
+    let (stored, kind, hash) = match input.byte().ok_or_else(unreadable)? {
+        0 if place.kind.is_none() => (Stored::Null, None, EMPTY_ROOT.0),
+        0 => return Err(place.damaged("is empty")),
+        1 => {
+            let read = Branch::decode(&mut input);
+            let (branch, count, leaves) = read.ok_or_else(unreadable)?;
+            if !branch.is_consistent(place.version, count, leaves) {
+                return Err(place.damaged("contradicts itself"));
+            }
+            if place.path.depth >= NIBBLES {
+                return Err(place.damaged("is deeper than any key"));
+            }
+            let hash = branch.hash();
+            let kind = Some(Kind::Branch { leaves });
+            (Stored::Branch(Box::new(branch)), kind, hash)
+        }
+        2 => {
+            let key = StateKey(input.hash().ok_or_else(unreadable)?);
+            let value = input.hash().ok_or_else(unreadable)?;
+            if !place.path.leads_to(&key) {
+                return Err(place.damaged("belongs elsewhere"));
+            }
+            let leaf = Leaf { key, value };
+            (Stored::Leaf(leaf), Some(Kind::Leaf), leaf.hash())
+        }
+        _ => return Err(unreadable()),
+    };
+    if !input.0.is_empty() {
+        return Err(unreadable());
+    }
+    if place.kind.is_some() && place.kind != kind {
+        return Err(place.damaged("is not what its parent says"));
+    }
+    if hash == place.hash {
+        Ok(stored)
+    } else {
+        Err(place.damaged("has another hash than expected"))
+    }
+}
