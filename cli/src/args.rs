@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::{
     anchor, bench, check, devnet, disclose, evidence, genesis, key, lineage, link, list, node,
-    notice, open, passport, profile, prove, share, show, submit, trace, vault, verify,
+    notice, open, passport, profile, prove, share, show, submit, trace, vault, verify, watch,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -141,6 +141,8 @@ pub enum Command {
     Vault(vault::Command),
     /// Verify a receipt or a proof, offline
     Verify(verify::Args),
+    /// Show statements as they become final, until it is stopped
+    Watch(watch::Args),
     /// Print shell completions
     Completions {
         /// The shell
@@ -181,6 +183,7 @@ impl Command {
             Self::Show(args) => show::run(&args, ctx),
             Self::Submit(args) => submit::run(&args, ctx),
             Self::Trace(args) => trace::run(&args, ctx),
+            Self::Watch(args) => watch::run(&args, ctx),
             // These have verdicts for exit codes.
             Self::Check(args) => return check::run(&args, ctx),
             Self::Open(args) => return open::run(&args, ctx),

@@ -8,6 +8,7 @@ mod answer;
 mod http;
 mod post;
 mod problem;
+mod stream;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use answer::{
 };
 pub use http::{Failure, printable};
 pub use post::{Sent, Wait};
+pub use stream::{Event, Stream};
 
 use http::{Http, Reply};
 
@@ -167,10 +169,26 @@ impl Client {
     ///
     /// [`CliError`] if no node gives an answer.
     pub fn subject(&self, identifier: &Identifier) -> Result<SubjectAnswer, CliError> {
-        self.get("/v1/subjects", &[("identifier", identifier.to_string())])
+        self.subject_at(identifier, None)
     }
 
-    /// A page of what is said about a subject, after a position of the log.
+    /// What is known of a subject, or was after the block at height `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn subject_at(
+        &self,
+        identifier: &Identifier,
+        at: Option<u64>,
+    ) -> Result<SubjectAnswer, CliError> {
+        let mut query = vec![("identifier", identifier.to_string())];
+        query.extend(at.map(|height| ("at", height.to_string())));
+        self.get("/v1/subjects", &query)
+    }
+
+    /// A page of what is said about a subject, after a position of the log; of what was said by
+    /// the block at height `at`.
     ///
     /// # Errors
     ///
@@ -181,6 +199,7 @@ impl Client {
         side: Side,
         after: Option<Sequence>,
         limit: usize,
+        at: Option<u64>,
     ) -> Result<Page, CliError> {
         let mut query = vec![
             ("identifier", identifier.to_string()),
@@ -188,6 +207,7 @@ impl Client {
             ("limit", limit.to_string()),
         ];
         query.extend(after.map(|after| ("after", after.to_string())));
+        query.extend(at.map(|height| ("at", height.to_string())));
         self.get("/v1/subjects/statements", &query)
     }
 
@@ -220,14 +240,24 @@ impl Client {
         self.get("/v1/slots", &query)
     }
 
-    /// A page of the log, from a position.
+    /// A page of the log, from a position; of the log as it was after the block at height `at`.
     ///
     /// # Errors
     ///
     /// [`CliError`] if no node gives an answer.
-    pub fn entries(&self, from: Sequence, limit: usize) -> Result<Page, CliError> {
-        let query = [("from", from.to_string()), ("limit", limit.to_string())];
+    pub fn entries(&self, from: Sequence, limit: usize, at: Option<u64>) -> Result<Page, CliError> {
+        let mut query = vec![("from", from.to_string()), ("limit", limit.to_string())];
+        query.extend(at.map(|height| ("at", height.to_string())));
         self.get("/v1/entries", &query)
+    }
+
+    /// What becomes final from a place of the log on, as the node at one address says it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it gives no answer.
+    pub fn stream(node: &str, query: &[(&str, String)]) -> Result<Stream, Failure> {
+        Http::stream(node, "/v1/stream", query).map(Stream::new)
     }
 
     /// What a product is made of, or what contains it.

@@ -46,6 +46,7 @@ pub mod trace;
 pub mod vault;
 pub mod verify;
 pub mod view;
+pub mod watch;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,9 @@ pub struct Args {
     /// From this entry on
     #[arg(long, value_name = "ENTRY", default_value_t = 0)]
     from: u64,
+    /// Only what was recorded by the block at this height
+    #[arg(long, value_name = "HEIGHT")]
+    at: Option<u64>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, conflicts_with = "all")]
     limit: usize,
@@ -81,11 +84,11 @@ type Items<'a> = Box<dyn Iterator<Item = Result<Item, CliError>> + 'a>;
 
 fn items<'a>(args: &'a Args, client: &'a Client) -> Items<'a> {
     let Some(subject) = &args.subject else {
-        return Box::new(log_pages(client, Sequence(args.from)));
+        return Box::new(log_pages(client, Sequence(args.from), args.at));
     };
     // A stream's pages start after an entry.
     let after = Sequence(args.from).previous();
-    let side = |side| stream_pages(client, subject, side, after).peekable();
+    let side = |side| stream_pages(client, subject, side, after, args.at).peekable();
     let (mut own, mut others) = (side(Side::Open), side(Side::Claims));
     // Merged in log order; an error comes first, wherever it is.
     Box::new(std::iter::from_fn(move || {
@@ -102,13 +105,14 @@ fn items<'a>(args: &'a Args, client: &'a Client) -> Items<'a> {
     }))
 }
 
-/// The whole log from an entry on, page by page.
+/// The whole log from an entry on, page by page; as it was after the block at height `at`.
 pub(crate) fn log_pages(
     client: &Client,
     from: Sequence,
+    at: Option<u64>,
 ) -> impl Iterator<Item = Result<Item, CliError>> + '_ {
     Pages::new(Some(from), move |from| {
-        client.entries(from.unwrap_or_default(), PAGE)
+        client.entries(from.unwrap_or_default(), PAGE, at)
     })
 }
 
@@ -118,9 +122,10 @@ pub(crate) fn stream_pages<'a>(
     subject: &'a Identifier,
     side: Side,
     after: Option<Sequence>,
+    at: Option<u64>,
 ) -> impl Iterator<Item = Result<Item, CliError>> + 'a {
     Pages::new(after, move |after| {
-        client.subject_statements(subject, side, after, PAGE)
+        client.subject_statements(subject, side, after, PAGE, at)
     })
 }
 

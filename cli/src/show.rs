@@ -22,6 +22,9 @@ pub struct Args {
     /// A statement's id, an envelope's id, or an identifier (product, batch, item…)
     #[arg(value_name = "ID")]
     id: String,
+    /// What is known under an identifier as it was after the block at this height
+    #[arg(long, value_name = "HEIGHT")]
+    at: Option<u64>,
 }
 
 /// A statement with all that is known of it.
@@ -71,7 +74,12 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
         let identifier: Identifier = text.parse().map_err(|error| {
             CliError::input(error).hint("an id has 64 hexadecimal digits; else give an identifier")
         })?;
-        return subject(ctx, &identifier);
+        return subject(ctx, &identifier, args.at);
+    }
+    if args.at.is_some() {
+        return Err(CliError::input(
+            "--at HEIGHT: a statement never changes; it goes with an identifier",
+        ));
     }
     let id = text.to_ascii_lowercase();
     let statement: StatementId = id.parse().map_err(CliError::input)?;
@@ -233,8 +241,8 @@ fn envelope_text(ctx: &Context, answer: &EnvelopeAnswer, kept: bool) -> String {
     table(&rows)
 }
 
-fn subject(ctx: &Context, identifier: &Identifier) -> Result<(), CliError> {
-    let answer = ctx.client()?.subject(identifier)?;
+fn subject(ctx: &Context, identifier: &Identifier, at: Option<u64>) -> Result<(), CliError> {
+    let answer = ctx.client()?.subject_at(identifier, at)?;
     if answer.identifier != *identifier {
         return Err(CliError::unreachable(format!(
             "the node speaks of {} when asked about {identifier}",
@@ -242,19 +250,24 @@ fn subject(ctx: &Context, identifier: &Identifier) -> Result<(), CliError> {
         )));
     }
     let shown = SubjectShown {
-        statements: page(ctx, identifier, Side::Open)?,
-        claimed: page(ctx, identifier, Side::Claims)?,
+        statements: page(ctx, identifier, Side::Open, at)?,
+        claimed: page(ctx, identifier, Side::Claims, at)?,
         subject: answer,
     };
     ctx.output.object(&shown, || shown.text());
     Ok(())
 }
 
-fn page(ctx: &Context, identifier: &Identifier, side: Side) -> Result<Vec<View>, CliError> {
+fn page(
+    ctx: &Context,
+    identifier: &Identifier,
+    side: Side,
+    at: Option<u64>,
+) -> Result<Vec<View>, CliError> {
     let anchor = ctx.anchor()?;
     let page = ctx
         .client()?
-        .subject_statements(identifier, side, None, STATEMENTS_MAX)?;
+        .subject_statements(identifier, side, None, STATEMENTS_MAX, at)?;
     page.items
         .iter()
         .filter_map(|item| match item.entry() {

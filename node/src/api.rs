@@ -21,6 +21,7 @@ mod problem;
 mod proofs;
 mod server;
 mod statements;
+mod stream;
 mod subjects;
 mod trace;
 
@@ -44,6 +45,7 @@ use limits::Limits;
 pub(crate) use limits::reads_max;
 use problem::{Kind, Problem};
 pub(crate) use server::CONNECTIONS_MAX;
+use stream::Streams;
 
 /// What requests are answered from.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub struct Node {
     metrics: Arc<Metrics>,
     links: Links,
     limits: Limits,
+    streams: Streams,
 }
 
 impl Node {
@@ -81,6 +84,7 @@ impl Node {
             metrics,
             links,
             limits: Limits::default(),
+            streams: Streams::default(),
         }
     }
 }
@@ -91,7 +95,13 @@ pub async fn serve(
     node: Arc<Node>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    server::serve(listener, router(node), shutdown).await;
+    let served = Arc::clone(&node);
+    let shutdown = async move {
+        shutdown.await;
+        // They would never finish by themselves.
+        node.streams.stop();
+    };
+    server::serve(listener, router(served), shutdown).await;
 }
 
 fn router(node: Arc<Node>) -> Router {
@@ -109,6 +119,7 @@ fn router(node: Arc<Node>) -> Router {
         .route("/v1/subjects/uses", get(subjects::uses))
         .route("/v1/slots", get(subjects::slot))
         .route("/v1/entries", get(entries::list))
+        .route("/v1/stream", get(stream::stream))
         .route("/v1/trace", get(trace::trace))
         .route("/v1/proofs/statement/{id}", get(proofs::statement))
         .route("/v1/proofs/subject", get(proofs::subject))

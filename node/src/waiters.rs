@@ -93,6 +93,12 @@ impl Waiters {
         *self.finality.borrow()
     }
 
+    /// How far finality has come, and whatever comes.
+    #[must_use]
+    pub fn finality(&self) -> watch::Receiver<Option<FinalMark>> {
+        self.finality.subscribe()
+    }
+
     /// Returns once `height` is final.
     pub async fn until_final(&self, height: Height) {
         let mut finality = self.finality.subscribe();

@@ -159,6 +159,19 @@ impl Cluster {
         Ran::of(&output)
     }
 
+    /// `jangbu` with `--json` as somebody who has the genesis file and these nodes' addresses.
+    #[must_use]
+    pub fn reader(&self, nodes: &[usize]) -> std::process::Command {
+        let mut command = jangbu();
+        command.args(["--json", "--genesis"]);
+        command.arg(self.consortium.genesis_file());
+        for &node in nodes {
+            let address = format!("http://{}", self.nodes[node].api);
+            command.args(["--node", &address]);
+        }
+        command
+    }
+
     /// Somebody who says things: an operator or a company by name.
     #[must_use]
     pub fn author(&self, name: &str) -> Author {

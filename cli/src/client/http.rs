@@ -43,13 +43,12 @@ pub(super) struct Http {
     client: reqwest::blocking::Client,
 }
 
+/// How long a stream may be silent: three times as long as a node ever is.
+const SILENCE_MAX: Duration = Duration::from_secs(45);
+
 impl Http {
     pub(super) fn new() -> Result<Self, CliError> {
-        let client = reqwest::blocking::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(None)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("jangbu/", env!("CARGO_PKG_VERSION")))
+        let client = builder(None)
             .build()
             .map_err(|error| CliError::internal(format!("the HTTP client: {error}")))?;
         Ok(Self { client })
@@ -64,6 +63,24 @@ impl Http {
     ) -> Result<Reply, Failure> {
         let request = self.client.get(format!("{node}{path}")).query(query);
         answer(request, timeout)
+    }
+
+    /// Opens an answer that goes on: every wait for a piece of it is bounded, not the whole.
+    pub(super) fn stream(
+        node: &str,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<Response, Failure> {
+        let request = builder(SILENCE_MAX)
+            .build()
+            .map_err(failure)?
+            .get(format!("{node}{path}"))
+            .query(query);
+        let response = request.send().map_err(failure)?;
+        match response.status().is_success() {
+            true => Ok(response),
+            false => Err(refusal(response)?),
+        }
     }
 
     pub(super) fn post(
@@ -93,12 +110,12 @@ impl Reply {
 
 impl Failure {
     /// Whether another node would say the same.
-    pub(super) fn is_definite(&self) -> bool {
+    pub(crate) fn is_definite(&self) -> bool {
         matches!(self, Self::Problem(problem) if !problem.is_unavailable())
     }
 
     /// As the error of a read, which can always be asked again.
-    pub(super) fn of_read(self, node: &str) -> CliError {
+    pub(crate) fn of_read(self, node: &str) -> CliError {
         match self {
             Self::NotSent(reason) => unreachable(node, &reason),
             Self::Lost(reason) => CliError::unreachable(format!("{node} gave no answer: {reason}")),
@@ -146,13 +163,28 @@ fn answer(request: RequestBuilder, timeout: Duration) -> Result<Reply, Failure> 
         let bytes = body(response, ANSWER_BYTES_MAX)?;
         return Ok(Reply { bytes });
     }
+    Err(refusal(response)?)
+}
+
+/// Any request's bounds but that of the answer.
+fn builder(timeout: impl Into<Option<Duration>>) -> reqwest::blocking::ClientBuilder {
+    reqwest::blocking::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("jangbu/", env!("CARGO_PKG_VERSION")))
+}
+
+/// What an answer that is no success says.
+fn refusal(response: Response) -> Result<Failure, Failure> {
+    let status = response.status();
     let retry_after = response
         .headers()
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .map(Duration::from_secs);
     let bytes = body(response, PROBLEM_BYTES_MAX)?;
-    Err(match Problem::parse(&bytes, retry_after) {
+    Ok(match Problem::parse(&bytes, retry_after) {
         Some(problem) => Failure::Problem(problem),
         None => Failure::Garbage(format!("HTTP {status} without a problem document")),
     })

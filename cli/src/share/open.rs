@@ -153,7 +153,7 @@ fn said(ctx: &Context, identifier: &Identifier) -> Result<Vec<Said>, CliError> {
     let client = ctx.client()?;
     let mut all = Vec::new();
     for side in [Side::Open, Side::Claims] {
-        for (n, item) in stream_pages(client, identifier, side, None).enumerate() {
+        for (n, item) in stream_pages(client, identifier, side, None, None).enumerate() {
             if n == STATEMENTS_MAX {
                 return Err(CliError::input(format!(
                     "more than {STATEMENTS_MAX} statements about {identifier}: what is said in the share is \

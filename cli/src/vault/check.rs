@@ -99,7 +99,7 @@ pub(super) fn run(ctx: &Context) -> Result<ExitCode, CliError> {
                 .line(&lost, || format!("data share {name}: {}", lost.reason));
         }
     }
-    for item in log_pages(ctx.client()?, Sequence::default()) {
+    for item in log_pages(ctx.client()?, Sequence::default(), None) {
         let entry = item?.entry()?;
         let Some(said) = recorded(&entry).filter(|said| said.member == own) else {
             continue;

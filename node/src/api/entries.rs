@@ -1,10 +1,14 @@
 //! The whole log, page by page.
+//!
+//! A page's `next` is a place in the log. The log only grows, so a place means the same at any time
+//! and on every node: pages taken while it grows, or from several nodes, fit together. With
+//! `at=HEIGHT` a list ends where it ended after that block, whatever came since.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use jangbu_ledger::id::Sequence;
+use jangbu_ledger::id::{Height, Sequence};
 use serde::{Deserialize, Serialize};
 
 use super::Node;
@@ -24,6 +28,7 @@ pub(super) struct From {
     #[serde(default)]
     from: u64,
     limit: Option<usize>,
+    at: Option<u64>,
 }
 
 /// Items and where to go on: for the log the next position, for a stream the last one.
@@ -33,14 +38,25 @@ pub(super) struct Page {
     pub(super) next: Option<Sequence>,
 }
 
+/// The place at which a list ends: that of the log after the block at height `at`.
+pub(super) fn end(node: &Node, at: Option<u64>) -> Result<u64, Problem> {
+    let Some(height) = at.map(Height) else {
+        return Ok(u64::MAX);
+    };
+    let size = node.reader.size_at(height)?;
+    size.ok_or_else(|| Problem::not_found(format!("there is no block at height {height} yet")))
+}
+
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     Params(params): Params<From>,
 ) -> Result<Json<Page>, Problem> {
     let limit = limit(params.limit, PAGE_DEFAULT, PAGE_MAX)?;
     read(&node, move |node| {
+        let end = end(node, params.at)?;
         // One more than asked for says whether there is more.
         let mut found = node.reader.entries(Sequence(params.from), limit + 1)?;
+        found.retain(|(sequence, _)| sequence.0 < end);
         let next = match found.len() > limit {
             true => found.pop().map(|(sequence, _)| sequence),
             false => None,

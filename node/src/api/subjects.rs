@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Node;
 use super::chain::empty;
-use super::entries::{PAGE_DEFAULT, PAGE_MAX, Page};
+use super::entries::{PAGE_DEFAULT, PAGE_MAX, Page, end};
 use super::item::{self, Item};
 use super::limits::read;
 use super::params::{self, Params};
@@ -31,6 +31,7 @@ use crate::store::StreamPosition;
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
     identifier: String,
+    at: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,39 +132,54 @@ pub(super) async fn show(
 ) -> Result<Json<SubjectAnswer>, Problem> {
     let identifier = params::identifier(&params.identifier)?;
     read(&node, move |node| {
-        let id = identifier.subject_id();
+        if let Some(height) = params.at.map(Height) {
+            let state = node.reader.state_at(height)?.ok_or_else(|| {
+                Problem::not_found(format!("the state of height {height} is not kept here"))
+            })?;
+            return answer(node, &state, height, identifier);
+        }
         let view = node.reader.view();
         let height = view.tip()?.ok_or_else(empty)?.height;
-        let subject: Option<SubjectRecord> = record(&view, &key::subject(&id))?;
-        let claims: Option<StreamRecord> = record(&view, &key::claims(&id))?;
-        let name = |member| node.consortium.member_name(&member).map(str::to_owned);
-        let owner = subject.as_ref().map(|subject| subject.owner);
-        let mut offers = Vec::new();
-        for of in [Handed::Responsibility, Handed::Custody] {
-            offers.extend(OfferAnswer::of(&view, &id, of)?);
-        }
-        Ok(Json(SubjectAnswer {
-            subject_id: id,
-            known: subject.is_some(),
-            owner,
-            owner_name: owner.and_then(name),
-            open: subject.as_ref().map(|subject| subject.stream.into()),
-            claims: claims.map(Into::into),
-            passport: subject.as_ref().and_then(PassportAnswer::of),
-            part_of: subject.as_ref().and_then(|subject| subject.part_of),
-            components: subject.as_ref().map(|subject| subject.components),
-            links: subject.as_ref().map(|subject| subject.links),
-            closed: subject.as_ref().map(|subject| subject.closed),
-            custodian_name: subject
-                .as_ref()
-                .and_then(|subject| subject.custodian)
-                .and_then(name),
-            offers,
-            height,
-            identifier,
-        }))
+        answer(node, &view, height, identifier)
     })
     .await
+}
+
+fn answer(
+    node: &Node,
+    state: &dyn StateReader,
+    height: Height,
+    identifier: Identifier,
+) -> Result<Json<SubjectAnswer>, Problem> {
+    let id = identifier.subject_id();
+    let subject: Option<SubjectRecord> = record(state, &key::subject(&id))?;
+    let claims: Option<StreamRecord> = record(state, &key::claims(&id))?;
+    let name = |member| node.consortium.member_name(&member).map(str::to_owned);
+    let owner = subject.as_ref().map(|subject| subject.owner);
+    let mut offers = Vec::new();
+    for of in [Handed::Responsibility, Handed::Custody] {
+        offers.extend(OfferAnswer::of(state, &id, of)?);
+    }
+    Ok(Json(SubjectAnswer {
+        subject_id: id,
+        known: subject.is_some(),
+        owner,
+        owner_name: owner.and_then(name),
+        open: subject.as_ref().map(|subject| subject.stream.into()),
+        claims: claims.map(Into::into),
+        passport: subject.as_ref().and_then(PassportAnswer::of),
+        part_of: subject.as_ref().and_then(|subject| subject.part_of),
+        components: subject.as_ref().map(|subject| subject.components),
+        links: subject.as_ref().map(|subject| subject.links),
+        closed: subject.as_ref().map(|subject| subject.closed),
+        custodian_name: subject
+            .as_ref()
+            .and_then(|subject| subject.custodian)
+            .and_then(name),
+        offers,
+        height,
+        identifier,
+    }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -173,6 +189,7 @@ pub(super) struct StreamQuery {
     side: SideName,
     after: Option<u64>,
     limit: Option<usize>,
+    at: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -197,7 +214,9 @@ pub(super) async fn statements(
             },
             after: params.after.map(Sequence),
         };
+        let end = end(node, params.at)?;
         let mut found = node.reader.stream(position, limit + 1)?;
+        found.retain(|sequence| sequence.0 < end);
         let more = found.len() > limit;
         found.truncate(limit);
         let next = if more { found.last().copied() } else { None };
@@ -216,6 +235,7 @@ pub(super) struct UsesQuery {
     identifier: String,
     after: Option<u64>,
     limit: Option<usize>,
+    at: Option<u64>,
 }
 
 /// The uses of data that name this thing: as data, as an agreement, or as what was made. A page
@@ -228,9 +248,11 @@ pub(super) async fn uses(
     let limit = params::limit(params.limit, PAGE_DEFAULT, PAGE_MAX)?;
     read(&node, move |node| {
         let after = params.after.map(Sequence);
-        let found = node
+        let end = end(node, params.at)?;
+        let mut found = node
             .reader
             .used_in(&identifier.subject_id(), after, limit)?;
+        found.retain(|sequence| sequence.0 < end);
         let next = found.last().copied().filter(|_| found.len() == limit);
         let mut items = Vec::new();
         for sequence in found {

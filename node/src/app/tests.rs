@@ -570,3 +570,97 @@ async fn every_root_is_derived_again_and_what_differs_is_named() {
         fsck(&alone.config()).unwrap();
     }
 }
+
+/// Every item of a list, page by page; `between` runs before each further page.
+async fn pages<F: Future<Output = ()>>(
+    running: &Running,
+    path: &str,
+    next: &str,
+    mut between: impl FnMut() -> F,
+) -> Vec<Value> {
+    let (mut all, mut more) = (Vec::new(), String::new());
+    loop {
+        let page = get(running, &format!("{path}{more}")).await;
+        all.extend(page["items"].as_array().unwrap().iter().cloned());
+        match page["next"].as_u64() {
+            Some(place) => more = format!("&{next}={place}"),
+            None => return all,
+        }
+        between().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_taken_while_the_ledger_grows_are_the_whole_of_it() {
+    let alone = Alone::new();
+    let running = alone.start().await;
+    let part = Identifier::parse("urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a67").unwrap();
+    let said = std::sync::atomic::AtomicU32::new(0);
+    let say = async || {
+        let occurrence = said.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let link = Statement {
+            occurrence,
+            ..statement(Kind::ComponentLinked {
+                child: part.clone(),
+                basis: jangbu_ledger::statement::Basis::AsBuilt,
+                quantity: None,
+            })
+        };
+        let (status, answer) = post(&running, &alone.envelope(vec![link])).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    let (status, answer) = post(&running, &alone.envelope(vec![issued()])).await;
+    assert_eq!(status, 200, "{answer}");
+    for _ in 0..3 {
+        say().await;
+    }
+    let stream = format!("/v1/subjects/statements?identifier={PRODUCT}&side=open");
+    for (list, next, then) in [
+        ("/v1/entries?".to_owned(), "from", 9),
+        (format!("{stream}&"), "after", 4),
+    ] {
+        let height = get(&running, "/v1/status").await["height"]
+            .as_u64()
+            .unwrap();
+        let at = |limit: u32| format!("{list}limit={limit}&at={height}");
+        let whole = get(&running, &at(1000)).await["items"]
+            .as_array()
+            .unwrap()
+            .clone();
+        assert!(whole.len() >= then, "{}", whole.len());
+        let paged = pages(&running, &at(2), next, &say).await;
+        assert_eq!(paged, whole, "{list}");
+        // Without a height the list goes on to whatever is there when the last page is read.
+        let paged = pages(&running, &format!("{list}limit=3"), next, async || {}).await;
+        let whole = get(&running, &format!("{list}limit=1000")).await;
+        assert_eq!(&paged, whole["items"].as_array().unwrap(), "{list}");
+        assert!(paged.len() > then);
+    }
+    // The subject as it was at every height.
+    let path = format!("/v1/subjects?identifier={PRODUCT}");
+    for height in 0..=6u64 {
+        let was = get(&running, &format!("{path}&at={height}")).await;
+        let count = was["open"]["count"].as_u64().unwrap_or(0);
+        assert_eq!(
+            (count, was["height"].as_u64()),
+            (height, Some(height)),
+            "{was}"
+        );
+    }
+    let now = get(&running, &path).await;
+    let height = now["height"].as_u64().unwrap();
+    assert_eq!(get(&running, &format!("{path}&at={height}")).await, now);
+    for beyond in [
+        format!("{path}&at={}", height + 1),
+        format!("/v1/entries?at={}", height + 1),
+        format!("{stream}&at={}", height + 1),
+        format!("/v1/subjects/uses?identifier={PRODUCT}&at={}", height + 1),
+    ] {
+        assert_eq!(
+            request(&running, "GET", &beyond, b"").await.0,
+            404,
+            "{beyond}"
+        );
+    }
+    running.stop(&alone.config()).await.unwrap();
+}
