@@ -9,7 +9,8 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::{
     anchor, bench, check, devnet, disclose, evidence, genesis, key, lineage, link, list, node,
-    notice, open, passport, profile, prove, share, show, submit, trace, vault, verify, watch,
+    notice, open, passport, profile, prove, receipt, share, show, submit, trace, vault, verify,
+    watch,
 };
 
 /// Records who said what about data and products, on a ledger that a consortium agrees on.
@@ -127,6 +128,8 @@ pub enum Command {
     /// Export a proof that anyone can verify offline with the genesis file
     #[command(subcommand)]
     Prove(prove::Command),
+    /// Write a statement's receipt to a file, also for tools of others
+    Receipt(receipt::Args),
     /// Share data with another member, step by step, sealed from everyone else
     #[command(subcommand)]
     Share(share::Command),
@@ -179,6 +182,7 @@ impl Command {
             Self::Passport(command) => passport::run(command, ctx),
             Self::Profile(command) => profile::run(command, ctx),
             Self::Prove(command) => prove::run(&command, ctx),
+            Self::Receipt(args) => receipt::run(&args, ctx),
             Self::Share(command) => share::run(command, ctx),
             Self::Show(args) => show::run(&args, ctx),
             Self::Submit(args) => submit::run(&args, ctx),

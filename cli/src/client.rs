@@ -15,6 +15,7 @@ use std::time::Duration;
 use jangbu_ledger::id::{EnvelopeId, MemberId, Sequence, Slot, StatementId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::receipt::Receipt;
+use jangbu_ledger::receipt::cose::CoseReceipt;
 use serde::de::DeserializeOwned;
 
 use crate::error::CliError;
@@ -157,6 +158,20 @@ impl Client {
     pub fn receipt(&self, id: &StatementId) -> Result<Receipt, CliError> {
         let (node, reply) = self.read(&format!("/v1/receipts/{id}"), &[])?;
         Receipt::parse(&reply.bytes).map_err(|error| {
+            Failure::Garbage(format!("the receipt: {error}"))
+                .of_read(node)
+                .about(id)
+        })
+    }
+
+    /// The COSE receipt of a statement. Nothing is verified yet.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives one.
+    pub fn cose_receipt(&self, id: &StatementId) -> Result<CoseReceipt, CliError> {
+        let (node, reply) = self.read(&format!("/v1/receipts/{id}/cose"), &[])?;
+        CoseReceipt::parse(&reply.bytes).map_err(|error| {
             Failure::Garbage(format!("the receipt: {error}"))
                 .of_read(node)
                 .about(id)

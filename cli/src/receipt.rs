@@ -1,5 +1,8 @@
 //! Receipts, believed when they are verified with the genesis file and not before.
 
+mod command;
+mod log_key;
+
 use std::cell::RefCell;
 
 use jangbu_genesis::TrustAnchor;
@@ -10,6 +13,8 @@ use jangbu_ledger::note::Note;
 use jangbu_ledger::receipt::Receipt;
 
 use crate::client::recorded;
+
+pub use command::{Args, run};
 
 /// Verifies receipts. The last checkpoint is remembered: the receipts of one envelope share it,
 /// and its signatures are most of the work.

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jangbu_ledger::bundle::{
-    self, BUNDLE_BYTES_MAX, Bundle, Failure, Policy, Report, Verdict, check_opening, verify_receipt,
+    self, BUNDLE_BYTES_MAX, Bundle, Failure, Policy, Report, Verdict, check_opening, verify_cose,
+    verify_receipt,
 };
 use jangbu_ledger::content::RejectionProof;
 use jangbu_ledger::equivocation::Evidence;
@@ -19,6 +20,7 @@ use jangbu_ledger::id::{Height, TimeMs};
 use jangbu_ledger::json;
 use jangbu_ledger::profile::Judgement;
 use jangbu_ledger::receipt::Receipt;
+use jangbu_ledger::receipt::cose::{self, CoseReceipt};
 use serde::Serialize;
 
 use crate::context::{Context, read_bounded};
@@ -40,8 +42,8 @@ const OPENING_BYTES_MAX: u64 = 4 * json::DOCUMENT_BYTES_MAX as u64;
     5 cannot tell: evidence is missing"
 )]
 pub struct Args {
-    /// A receipt (*.tlog-proof), a proof (*.jangbu.json), evidence against a validator, or a proof
-    /// against a provider (*.rejection.json)
+    /// A receipt (*.tlog-proof, *.cose), a proof (*.jangbu.json), evidence against a validator, or a
+    /// proof against a provider (*.rejection.json)
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Check this document too: what `jangbu vault opening` wrote; repeatable
@@ -107,12 +109,16 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     let (kind, result) = if bytes.starts_with(RECEIPT) {
         let receipt = Receipt::parse(&bytes).map_err(|error| unreadable(&error))?;
         ("receipt", verify_receipt(&receipt, &anchor))
+    } else if bytes.first() == Some(&cose::FIRST_BYTE) {
+        let receipt = CoseReceipt::parse(&bytes).map_err(|error| unreadable(&error))?;
+        ("cose_receipt", verify_cose(&receipt, &anchor))
     } else if bytes.trim_ascii_start().starts_with(b"{") {
         let bundle = Bundle::parse(&bytes).map_err(|error| unreadable(&error))?;
         ("bundle", bundle::verify(&bundle, &anchor))
     } else {
         return Err(unreadable(&"it is neither a receipt nor a proof").hint(
-            "a receipt is a *.tlog-proof file, a proof a *.jangbu.json file of `jangbu prove`",
+            "a receipt is a *.tlog-proof or *.cose file of `jangbu receipt`, a proof a *.jangbu.json \
+             file of `jangbu prove`",
         ));
     };
     let checked = result.and_then(|mut report| {

@@ -1,6 +1,6 @@
 //! What an offline verifier takes from the genesis file, and nothing else.
 
-use jangbu_ledger::bundle::{Anchor, KnownMember};
+use jangbu_ledger::bundle::{Anchor, KnownMember, LogKey};
 use jangbu_ledger::checkpoint::Witness;
 use jangbu_ledger::id::{ChainId, KeyId, MemberId};
 use jangbu_ledger::note::KeyName;
@@ -39,6 +39,12 @@ impl TrustAnchor {
             origin: self.origin.clone(),
             witnesses: self.witnesses.clone(),
             quorum: self.quorum,
+            log_keys: std::iter::zip(&self.witnesses, &self.log_keys)
+                .map(|(witness, key)| LogKey {
+                    validator: witness.name.clone(),
+                    key: *key,
+                })
+                .collect(),
             validators_hash: self.validators_hash,
             members: self
                 .members

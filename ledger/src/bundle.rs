@@ -37,19 +37,21 @@ mod build;
 mod composition;
 mod document;
 mod evidence;
+mod receipts;
 mod report;
 mod subject;
 mod verify;
 
-pub use anchor::{Anchor, KnownMember};
+pub use anchor::{Anchor, KnownMember, LogKey};
 pub use build::{BuildError, Builder, ENTRIES_MAX, Source};
 pub use composition::{Composition, Edge, Part};
 pub use document::check_opening;
+pub use receipts::{verify_cose, verify_receipt};
 pub use report::{
     CheckpointReport, Cosigner, Failure, Finding, OpenedDocument, OpenedField, Policy, Report,
     StatementReport, SubjectReport, Verdict,
 };
-pub use verify::{verify, verify_receipt};
+pub use verify::verify;
 
 use crate::commitment::{Disclosure, Opening};
 

@@ -25,7 +25,7 @@ mod verify;
 pub use frontier::{Frontier, FrontierFull, StoredNode};
 pub use prove::{MissingNode, NodeReader, ProveError, prove_consistency, prove_inclusion, root};
 pub use verify::{
-    ProofError, verify_consistency, verify_inclusion, verify_subtree_consistency,
+    ProofError, inclusion_root, verify_consistency, verify_inclusion, verify_subtree_consistency,
     verify_subtree_inclusion,
 };
 

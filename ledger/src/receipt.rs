@@ -25,6 +25,8 @@ use crate::merkle::{NodeHash, PATH_LEN_MAX, ProofError, leaf_hash, verify_inclus
 use crate::note::{KeyName, Note, NoteError, decode_base64};
 use crate::tile::ENTRY_BYTES_MAX;
 
+pub mod cose;
+
 /// Longest receipt in bytes: the largest entry in base64, path and note leave room to spare.
 pub const RECEIPT_BYTES_MAX: usize = 256 * 1024;
 

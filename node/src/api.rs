@@ -114,6 +114,7 @@ fn router(node: Arc<Node>) -> Router {
         .route("/v1/envelopes/{id}", get(envelopes::show))
         .route("/v1/statements/{id}", get(statements::show))
         .route("/v1/receipts/{id}", get(statements::receipt))
+        .route("/v1/receipts/{id}/cose", get(statements::cose))
         .route("/v1/subjects", get(subjects::show))
         .route("/v1/subjects/statements", get(subjects::statements))
         .route("/v1/subjects/uses", get(subjects::uses))

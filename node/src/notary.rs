@@ -13,16 +13,17 @@ use jangbu_ledger::block::Entry;
 use jangbu_ledger::checkpoint::{
     AssembleError, Checkpoint, Cosignature, SignedCheckpoint, Witness,
 };
-use jangbu_ledger::id::{Height, Sequence};
+use jangbu_ledger::id::{Height, Sequence, StatementId};
 use jangbu_ledger::merkle::{NodeHash, NodeReader, ProveError, prove_inclusion};
 use jangbu_ledger::note::KeyName;
 use jangbu_ledger::receipt::Receipt;
+use jangbu_ledger::receipt::cose::CoseReceipt;
 use jangbu_replica::store::{FinalCheckpoint, StoreError};
 
 use crate::consortium::Consortium;
 use crate::store::Reader;
 
-/// Signs checkpoints with the node's log key.
+/// Signs checkpoints and COSE receipts with the node's log key.
 pub struct Notary {
     reader: Reader,
     origin: KeyName,
@@ -100,6 +101,30 @@ impl Notary {
         self.batch().receipt(sequence)
     }
 
+    /// The COSE receipt of the statement in an entry: this node's word that the entry is in the
+    /// log of the first final checkpoint that covers it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotaryError`] if there is no such entry or it is not final.
+    pub fn cose(
+        &self,
+        sequence: Sequence,
+        statement: StatementId,
+    ) -> Result<CoseReceipt, NotaryError> {
+        let (receipt, stored) = self.batch().covered(sequence)?;
+        let checkpoint = self.checkpoint(&stored);
+        let signed = CoseReceipt::sign(
+            &receipt,
+            &checkpoint,
+            statement,
+            stored.timestamp,
+            &self.log_key,
+        );
+        // What is stored makes no proof: nothing is signed.
+        signed.map_err(|error| StoreError::Corrupt(format!("entry {sequence}: {error}")).into())
+    }
+
     /// For many receipts: what they have in common is read once.
     #[must_use]
     pub fn batch(&self) -> ReceiptBatch<'_> {
@@ -112,6 +137,14 @@ impl Notary {
         }
     }
 
+    fn checkpoint(&self, stored: &FinalCheckpoint) -> Checkpoint {
+        Checkpoint {
+            origin: self.origin.clone(),
+            size: stored.size,
+            root: stored.root,
+        }
+    }
+
     fn sign(&self, stored: &FinalCheckpoint) -> Result<Arc<SignedCheckpoint>, NotaryError> {
         {
             let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,11 +154,7 @@ impl Notary {
                 return Ok(Arc::clone(signed));
             }
         }
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            size: stored.size,
-            root: stored.root,
-        };
+        let checkpoint = self.checkpoint(stored);
         let mut cosignatures = Vec::with_capacity(stored.signatures.len());
         for (position, signature) in &stored.signatures {
             let Some(witness) = self.witnesses.get(usize::from(*position)) else {
@@ -168,6 +197,11 @@ impl ReceiptBatch<'_> {
     ///
     /// [`NotaryError`] if there is no such entry or it is not final.
     pub fn receipt(&self, sequence: Sequence) -> Result<Receipt, NotaryError> {
+        self.covered(sequence).map(|(receipt, _)| receipt)
+    }
+
+    /// The receipt, and the final checkpoint that it is under.
+    fn covered(&self, sequence: Sequence) -> Result<(Receipt, FinalCheckpoint), NotaryError> {
         let reader = &self.notary.reader;
         let entry = reader
             .entry(sequence)?
@@ -183,12 +217,13 @@ impl ReceiptBatch<'_> {
                 ProveError::Read(error) => error,
                 other => StoreError::Corrupt(format!("entry {sequence}: {other}")),
             })?;
-        Ok(Receipt {
+        let receipt = Receipt {
             entry,
             index: sequence.0,
             path,
             checkpoint: self.notary.sign(&stored)?.note().clone(),
-        })
+        };
+        Ok((receipt, stored))
     }
 }
 

@@ -22,6 +22,7 @@
 
 mod bundles;
 mod corpus;
+mod cose;
 mod documents;
 mod edits;
 mod founding;
@@ -114,6 +115,7 @@ pub const TARGETS: &[Target] = &[
     target("tile", 1_000, ledger::tile, ledger::tiles),
     target("note", 600, proofs::note, proofs::notes),
     target("receipt", 400, proofs::receipt, proofs::receipts),
+    target("cose_receipt", 1_000, cose::body, cose::seeds),
     target("bundle", 120, bundles::body, bundles::seeds),
     target("evidence", 600, proofs::evidence, proofs::evidences),
     target("genesis", 60, founding::genesis, founding::geneses),

@@ -27,6 +27,7 @@ use jangbu_ledger::id::{
 use jangbu_ledger::identifier::{Identifier, Prefix, PrefixError};
 use jangbu_ledger::merkle::{NodeHash, NodeReader, ProveError, prove_inclusion};
 use jangbu_ledger::receipt::Receipt;
+use jangbu_ledger::receipt::cose::CoseReceipt;
 use jangbu_ledger::signature::{PublicKey, Signature};
 use jangbu_ledger::state::{KeyPurpose, StateError, StateReader as _, StreamSide};
 use jangbu_ledger::state_tree::{StateNodes, StateTreeError};
@@ -417,6 +418,19 @@ impl World {
             path: prove_inclusion(self, sequence.0, checkpoint.checkpoint().size)?,
             checkpoint: checkpoint.note().clone(),
         })
+    }
+
+    /// The COSE receipt of a statement, on the word of amperia's node.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError`] if the statement is not recorded.
+    pub fn cose(&self, id: &StatementId) -> Result<CoseReceipt, WorldError> {
+        let (receipt, checkpoint) = (self.receipt(id)?, self.checkpoint()?);
+        let time_s = self.store.tip()?.map_or(0, |tip| tip.time_ms.seconds());
+        let log_key = signing_key("amperia", Key::Log)?;
+        CoseReceipt::sign(&receipt, checkpoint.checkpoint(), *id, time_s, &log_key)
+            .map_err(|error| WorldError::Made(error.to_string()))
     }
 
     /// An entry's bytes.

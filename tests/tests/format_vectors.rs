@@ -36,6 +36,18 @@ fn check(name: &str, computed: &str) {
     assert_eq!(stored, computed, "{name}");
 }
 
+/// [`check`] for a file that is no text.
+fn check_bytes(name: &str, computed: &[u8]) {
+    let path = root().join("tests/vectors").join(name);
+    if std::env::var_os("UPDATE_VECTORS").is_some() {
+        fs::write(&path, computed).unwrap();
+        return;
+    }
+    let stored = fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; UPDATE_VECTORS=1 makes it", path.display()));
+    assert_eq!(hex::encode(stored), hex::encode(computed), "{name}");
+}
+
 fn check_json(name: &str, computed: &serde_json::Value) {
     check(
         name,
@@ -70,6 +82,8 @@ fn the_log_its_blocks_and_checkpoints_are_as_written_down() {
     check_json("vote.json", &vectors::chain::vote());
     let receipt = story.world.receipt(&story.passport).unwrap();
     check("receipt.tlog-proof", &receipt.to_string());
+    let cose = story.world.cose(&story.passport).unwrap();
+    check_bytes("receipt.cose", &cose.to_bytes());
 }
 
 #[test]

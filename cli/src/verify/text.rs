@@ -95,6 +95,11 @@ fn body(report: &Report) -> String {
         let when = seconds(cosigner.time_s);
         rows.push(("cosigned", format!("{:<width$}  {when}", cosigner.name)));
     }
+    if let Some(node) = &checkpoint.one_node {
+        let when = seconds(node.time_s);
+        let word = format!("{}  {when}  one node's word, no quorum's", node.name);
+        rows.push(("signed", word));
+    }
     text.push_str(&table(&rows));
 
     for finding in &report.findings {

@@ -68,6 +68,65 @@ fn a_proof_and_a_receipt_hold_with_the_genesis_file_alone() {
     assert_eq!(answer["statements"][0]["signature_checked"], false);
 }
 
+/// The COSE receipt with one change, in a file.
+fn cose(change: impl FnOnce(&mut Vec<u8>)) -> tempfile::NamedTempFile {
+    let mut bytes = std::fs::read(vector("receipt.cose")).unwrap();
+    change(&mut bytes);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    file
+}
+
+#[test]
+fn a_cose_receipt_holds_as_the_word_of_one_node_and_says_so() {
+    let run = verify(&vector("receipt.cose"), &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for words in [
+        "HOLDS",
+        "test/amperia",
+        "one node's word, no quorum's",
+        "whether a quorum of validators has this entry",
+        "alone it can sign two",
+        "the author's own signature",
+    ] {
+        assert!(run.stdout.contains(words), "no {words:?} in {run:?}");
+    }
+    assert!(!run.stdout.contains("cosigned"), "{run:?}");
+    let answer = verify(&vector("receipt.cose"), &["--json"]).json();
+    assert_eq!(answer["kind"], "cose_receipt");
+    assert_eq!(answer["verdict"], "holds");
+    assert_eq!(answer["checkpoint"]["one_node"]["name"], "test/amperia");
+    assert_eq!(answer["checkpoint"]["cosigners"], serde_json::json!([]));
+    assert_eq!(answer["statements"][0]["member_name"], "amperia");
+}
+
+#[test]
+fn every_exit_code_has_a_cose_receipt() {
+    let at_end = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
+    let run = verify(cose(at_end).path(), &[]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stdout.contains("did not sign this"), "{run:?}");
+
+    let run = verify(cose(|bytes| bytes.truncate(100)).path(), &[]);
+    assert_eq!(run.code, 2, "{run:?}");
+    let run = verify(cose(|bytes| bytes.push(0)).path(), &[]);
+    assert_eq!(run.code, 2, "{run:?}");
+
+    let run = verify(&vector("receipt.cose"), &["--not-older-than", "1h"]);
+    assert_eq!(run.code, 4, "{run:?}");
+    let run = verify(&vector("receipt.cose"), &["--min-height", "99"]);
+    assert_eq!(run.code, 4, "{run:?}");
+
+    // The header's algorithm (1: -8), then its key id (4: 4 bytes): of a node that came later.
+    let stranger = cose(|bytes| {
+        let header = bytes.windows(4).position(|w| w == [0x01, 0x27, 0x04, 0x44]);
+        bytes[header.unwrap() + 4] ^= 1;
+    });
+    let run = verify(stranger.path(), &["--json"]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert_eq!(run.json()["verdict"], "cannot_tell");
+}
+
 #[test]
 fn a_tampered_proof_exits_with_3_and_says_where() {
     let file = changed(|bundle| {

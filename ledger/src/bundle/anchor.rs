@@ -18,10 +18,21 @@ pub struct Anchor {
     pub witnesses: Vec<Witness>,
     /// How many of them make a checkpoint final.
     pub quorum: usize,
+    /// The validators' log keys: each speaks for its own node only.
+    pub log_keys: Vec<LogKey>,
     /// Hash of the validators, as seals carry it.
     pub validators_hash: Digest,
     /// The members.
     pub members: BTreeMap<MemberId, KnownMember>,
+}
+
+/// A node's log key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogKey {
+    /// The validator whose node it is, under its name as a witness.
+    pub validator: KeyName,
+    /// The key.
+    pub key: PublicKey,
 }
 
 /// A member that the genesis file names.

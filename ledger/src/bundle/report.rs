@@ -11,6 +11,7 @@ use crate::id::{ChainId, Height, KeyId, MemberId, Sequence, Slot, StatementId, S
 use crate::identifier::Identifier;
 use crate::merkle::NodeHash;
 use crate::receipt::ReceiptError;
+use crate::receipt::cose::CoseReceiptError;
 use crate::state::PassportRecord;
 use crate::state_tree::StateKey;
 use crate::statement::Statement;
@@ -41,6 +42,9 @@ pub enum Failure {
     /// The receipt's path or checkpoint does not hold.
     #[error("the receipt does not hold: {0}")]
     Receipt(ReceiptError),
+    /// The COSE receipt's path or signature does not hold.
+    #[error("the receipt does not hold: {0}")]
+    Cose(CoseReceiptError),
     /// The seal is not the checkpoint's last entry, or not a seal of this ledger.
     #[error("the seal does not hold: {0}")]
     Seal(String),
@@ -146,7 +150,7 @@ impl Failure {
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::Missing(_) => Verdict::CannotTell,
+            Self::Missing(_) | Self::Cose(CoseReceiptError::UnknownKey(_)) => Verdict::CannotTell,
             Self::TooLow { .. } | Self::TooOld { .. } => Verdict::PolicyNotMet,
             Self::Checkpoint(error) if error.is_malformed() => Verdict::Unreadable,
             Self::Receipt(error) if error.is_malformed() => Verdict::Unreadable,
@@ -160,7 +164,7 @@ impl Failure {
 pub struct Report {
     /// The ledger.
     pub chain_id: ChainId,
-    /// What a quorum of validators vouches for.
+    /// What a quorum of validators vouches for; or one node, where the file says no more.
     pub checkpoint: CheckpointReport,
     /// The statements shown, by position.
     pub statements: Vec<StatementReport>,
@@ -174,7 +178,7 @@ pub struct Report {
     pub not_checked: Vec<String>,
 }
 
-/// A final checkpoint.
+/// A checkpoint: final, unless it has no cosigners.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckpointReport {
     /// The log.
@@ -191,6 +195,9 @@ pub struct CheckpointReport {
     pub cosigners: Vec<Cosigner>,
     /// How many had to.
     pub quorum: usize,
+    /// The one node that signed, if nobody cosigned: its word is all there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_node: Option<Cosigner>,
 }
 
 /// One validator's word.
@@ -358,7 +365,8 @@ impl Policy {
             }
         }
         if let Some(not_before) = self.not_before {
-            let times = checkpoint.cosigners.iter().map(|cosigner| cosigner.time_s);
+            let signers = checkpoint.cosigners.iter().chain(&checkpoint.one_node);
+            let times = signers.map(|signer| signer.time_s);
             let (cosigned_s, not_before_s) =
                 (times.min().unwrap_or_default(), not_before.seconds());
             if cosigned_s < not_before_s {

@@ -1,26 +1,23 @@
-//! Verifying a bundle, or a receipt, against the genesis file: pure, whole, and saying what it
-//! leaves out.
+//! Verifying a bundle against the genesis file: pure, whole, and saying what it leaves out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::{Evidence, Proved, statement_entry};
+use super::evidence::{Evidence, Proved};
 use super::subject::{self, Complete};
 use super::{
     Anchor, Bundle, CheckpointReport, Claim, Cosigner, Failure, Finding, OpenedDocument, Report,
     StatementReport, composition, document,
 };
-use crate::block::{Entry, EntryBody};
 use crate::checkpoint::FinalCheckpoint;
 use crate::identifier::Identifier;
-use crate::receipt::Receipt;
 use crate::state::{SlotRecord, key};
 use crate::statement::{Kind, Stream};
 
 /// What no proof can show.
-const NOT_TRUTH: &str =
+pub(super) const NOT_TRUTH: &str =
     "whether what the statements say is true: the ledger shows who said what, and when";
-const NOT_LATER: &str = "anything recorded after the checkpoint";
-const NOT_OUTSIDE: &str = "whether outside witnesses saw the same log: only the validators of the genesis file were asked for";
+pub(super) const NOT_LATER: &str = "anything recorded after the checkpoint";
+pub(super) const NOT_OUTSIDE: &str = "whether outside witnesses saw the same log: only the validators of the genesis file were asked for";
 
 /// Verifies all of a bundle.
 ///
@@ -62,75 +59,6 @@ pub fn verify(bundle: &Bundle, anchor: &Anchor) -> Result<Report, Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     evidence.check_all_used()?;
     Ok(report(&evidence, findings, documents))
-}
-
-/// Verifies a receipt: one entry in a final log. Its author's signature is not in it.
-///
-/// # Errors
-///
-/// [`Failure`], the first found; [`Failure::verdict`] says what it means.
-pub fn verify_receipt(receipt: &Receipt, anchor: &Anchor) -> Result<Report, Failure> {
-    let verified = receipt
-        .verify(&anchor.origin, &anchor.witnesses, anchor.quorum)
-        .map_err(Failure::Receipt)?;
-    let entry = Entry::decode(&verified.entry).map_err(|error| Failure::NoEntry {
-        index: 0,
-        reason: error.to_string(),
-    })?;
-    if entry.sequence.0 != verified.index {
-        return Err(Failure::Entry {
-            sequence: entry.sequence,
-            reason: format!("it stands at position {}", verified.index),
-        });
-    }
-    let mut report = Report {
-        chain_id: anchor.chain_id,
-        checkpoint: checkpoint(&verified.checkpoint, anchor),
-        statements: Vec::new(),
-        findings: Vec::new(),
-        documents: Vec::new(),
-        checked: vec![
-            quorum_checked(&verified.checkpoint, anchor),
-            "the entry is in that log, at the position it names (RFC 6962 inclusion proof)".into(),
-        ],
-        not_checked: vec![NOT_TRUTH.into()],
-    };
-    match entry.body {
-        EntryBody::Statement(_) => {
-            let (entry, recorded) = statement_entry(0, &verified.entry)?;
-            let id = recorded.statement.id(&anchor.chain_id, &recorded.member);
-            report.findings.push(Finding::Recorded {
-                statement: id,
-                sequence: entry.sequence,
-            });
-            report.not_checked.push(
-                "the author's own signature: a receipt does not carry it, the validators checked \
-                 it (a bundle does: `jangbu prove statement`)"
-                    .into(),
-            );
-            report.not_checked.push(document::unchecked(&recorded));
-            report.statements.push(StatementReport {
-                sequence: entry.sequence,
-                height: entry.height,
-                time_ms: entry.time_ms,
-                statement_id: id,
-                member_name: anchor.name(&recorded.member),
-                member: recorded.member,
-                key_id: recorded.key_id,
-                signature_checked: false,
-                statement: recorded.statement,
-            });
-        }
-        EntryBody::Seal(header) => {
-            if header.chain_id != anchor.chain_id {
-                return Err(Failure::Seal("it is of another ledger".into()));
-            }
-        }
-    }
-    report
-        .not_checked
-        .extend([NOT_LATER.into(), NOT_OUTSIDE.into()]);
-    Ok(report)
 }
 
 fn derive(
@@ -247,7 +175,7 @@ fn derive(
     }
 }
 
-fn checkpoint(verified: &FinalCheckpoint, anchor: &Anchor) -> CheckpointReport {
+pub(super) fn checkpoint(verified: &FinalCheckpoint, anchor: &Anchor) -> CheckpointReport {
     CheckpointReport {
         origin: verified.checkpoint.origin.to_string(),
         size: verified.checkpoint.size,
@@ -263,10 +191,11 @@ fn checkpoint(verified: &FinalCheckpoint, anchor: &Anchor) -> CheckpointReport {
             })
             .collect(),
         quorum: anchor.quorum,
+        one_node: None,
     }
 }
 
-fn quorum_checked(verified: &FinalCheckpoint, anchor: &Anchor) -> String {
+pub(super) fn quorum_checked(verified: &FinalCheckpoint, anchor: &Anchor) -> String {
     format!(
         "{} of {} validators cosigned the log of {} entries ({} needed)",
         verified.cosignatures.len(),

@@ -58,6 +58,28 @@ pub fn verify_inclusion(
     path: &[NodeHash],
     root: &NodeHash,
 ) -> Result<(), ProofError> {
+    if inclusion_root(leaf, index, size, path)? == *root {
+        Ok(())
+    } else {
+        Err(ProofError::OtherRoot)
+    }
+}
+
+/// Returns the root that `path` leads to from `leaf` at `index` of a tree of `size` leaves.
+///
+/// One path may fit several sizes: a root binds them only together with a signed size.
+///
+/// # Errors
+///
+/// [`ProofError`] if `index` is not below `size` or the path's length is wrong.
+///
+/// Source: RFC 9162, section 2.1.3.2.
+pub fn inclusion_root(
+    leaf: &NodeHash,
+    index: u64,
+    size: u64,
+    path: &[NodeHash],
+) -> Result<NodeHash, ProofError> {
     if index >= size {
         return Err(ProofError::OutOfRange {
             index,
@@ -85,14 +107,7 @@ pub fn verify_inclusion(
         node >>= 1;
         last >>= 1;
     }
-    if last != 0 {
-        return Err(length());
-    }
-    if hash == *root {
-        Ok(())
-    } else {
-        Err(ProofError::OtherRoot)
-    }
+    if last == 0 { Ok(hash) } else { Err(length()) }
 }
 
 /// Checks that the tree of `size2` leaves with `root2` extends that of `size1` with `root1`.

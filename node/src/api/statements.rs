@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use jangbu_ledger::block::EntryBody;
-use jangbu_ledger::id::StatementId;
+use jangbu_ledger::id::{Sequence, StatementId};
+use jangbu_ledger::receipt::cose::MEDIA_TYPE;
 use jangbu_ledger::state::{EndorsementRecord, HandoverRecord, NoticeRecord, StateReader, key};
 use jangbu_ledger::statement::Kind;
 use serde::Serialize;
@@ -30,7 +31,7 @@ pub(super) struct StatementAnswer {
 /// An [`Item`] whose statement id stands beside it already.
 #[derive(Debug, Serialize)]
 struct Recorded {
-    sequence: jangbu_ledger::id::Sequence,
+    sequence: Sequence,
     height: jangbu_ledger::id::Height,
     time_ms: jangbu_ledger::id::TimeMs,
     member: Option<jangbu_ledger::id::MemberId>,
@@ -105,15 +106,35 @@ pub(super) async fn receipt(
     Segment(id): Segment<StatementId>,
 ) -> Result<impl IntoResponse, Problem> {
     read(&node, move |node| {
-        let sequence = node.reader.statement(&id)?.ok_or_else(|| {
-            Problem::not_found("the statement is not on the ledger of this node").about(id)
-        })?;
         let receipt = node
             .notary
-            .receipt(sequence)
+            .receipt(place(node, &id)?)
             .map_err(|error| Problem::from(error).about(id))?;
         let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
         Ok((headers, receipt.to_string()))
     })
     .await
+}
+
+/// The same entry on this node's word alone, for tools that read COSE receipts.
+pub(super) async fn cose(
+    State(node): State<Arc<Node>>,
+    Segment(id): Segment<StatementId>,
+) -> Result<impl IntoResponse, Problem> {
+    read(&node, move |node| {
+        let receipt = node
+            .notary
+            .cose(place(node, &id)?, id)
+            .map_err(|error| Problem::from(error).about(id))?;
+        let headers = [(header::CONTENT_TYPE, MEDIA_TYPE)];
+        Ok((headers, receipt.to_bytes()))
+    })
+    .await
+}
+
+/// Where a statement is in the log.
+fn place(node: &Node, id: &StatementId) -> Result<Sequence, Problem> {
+    node.reader.statement(id)?.ok_or_else(|| {
+        Problem::not_found("the statement is not on the ledger of this node").about(id)
+    })
 }

@@ -316,6 +316,13 @@ async fn every_error_is_a_problem_document() {
             "not-found",
         ),
         (
+            "GET",
+            format!("/v1/receipts/{zeros}/cose"),
+            b"",
+            404,
+            "not-found",
+        ),
+        (
             "POST",
             "/v1/envelopes".into(),
             b"junk",

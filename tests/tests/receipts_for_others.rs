@@ -1,0 +1,112 @@
+//! Receipts of real nodes convince programs that others wrote, with what the nodes serve beside
+//! them and nothing of ours.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use jangbu_tests::cluster::OPERATORS;
+use jangbu_tests::devnet::Devnet;
+
+/// A devnet with one passport on its ledger, and where files go.
+struct Ground {
+    devnet: Devnet,
+    statement: String,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let devnet = Devnet::up();
+        let document = devnet.path().join("passport.json");
+        fs::write(&document, br#"{"capacity": "10 kWh"}"#).unwrap();
+        let issued = devnet.done(
+            "amperia",
+            &[
+                "passport",
+                "issue",
+                document.to_str().unwrap(),
+                "--product",
+                "https://id.gs1.org/01/09521234002000",
+            ],
+        );
+        let statement = issued.object()["statement_id"].as_str().unwrap().to_owned();
+        Self { devnet, statement }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.devnet.path().join(name)
+    }
+
+    /// Writes the receipt, from the node of `operator`.
+    fn receipt(&self, operator: &str, name: &str, more: &[&str]) -> Vec<u8> {
+        let file = self.file(name);
+        let base = ["receipt", &self.statement, "-o", file.to_str().unwrap()];
+        let written = self.devnet.settled(operator, &[&base[..], more].concat());
+        assert_eq!(written.object()["statement_id"], *self.statement);
+        let verified = self.devnet.offline(&["verify", file.to_str().unwrap()]);
+        assert_eq!(verified.code, 0, "{verified:?}");
+        fs::read(file).unwrap()
+    }
+}
+
+/// The command line of PyPI's `scitt-cose`.
+fn scitt_cose(receipt: &Path, entry: &[u8], log_key: &Path) -> Output {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/tool");
+    Command::new(tool)
+        .args(["scitt-cose", "-m", "scitt_cose.cli", "--receipt"])
+        .arg(receipt)
+        .arg("--receipt-log-pubkey")
+        .arg(log_key)
+        .args(["--leaf-entry-hex", &hex::encode(entry)])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn every_node_gives_a_cose_receipt_that_scitt_cose_takes_with_the_key_beside_it() {
+    let ground = Ground::new();
+    let mut entries = Vec::new();
+    for operator in OPERATORS {
+        let name = format!("{operator}.cose");
+        let (entry, key) = (ground.file("entry.bin"), ground.file("log-key.pem"));
+        let beside = [
+            "--entry",
+            entry.to_str().unwrap(),
+            "--log-key",
+            key.to_str().unwrap(),
+        ];
+        let bytes = ground.receipt(
+            operator,
+            &name,
+            &[&["--format", "cose"], &beside[..]].concat(),
+        );
+        let entry = fs::read(entry).unwrap();
+        let taken = scitt_cose(&ground.file(&name), &entry, &key);
+        assert!(taken.status.success(), "{taken:?}");
+
+        let mut other = entry.clone();
+        *other.last_mut().unwrap() ^= 1;
+        let refused = scitt_cose(&ground.file(&name), &other, &key);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+
+        let mut altered = bytes.clone();
+        *altered.last_mut().unwrap() ^= 1;
+        let file = ground.file("altered.cose");
+        fs::write(&file, altered).unwrap();
+        let refused = scitt_cose(&file, &entry, &key);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let ours = ground.devnet.offline(&["verify", file.to_str().unwrap()]);
+        assert_eq!(ours.code, 3, "{ours:?}");
+
+        let verified = ground
+            .devnet
+            .offline(&["verify", ground.file(&name).to_str().unwrap()])
+            .object();
+        let node = verified["checkpoint"]["one_node"]["name"].as_str().unwrap();
+        assert!(node.ends_with(&format!("/{operator}")), "{verified}");
+        entries.push(entry);
+    }
+    assert!(entries.windows(2).all(|pair| pair[0] == pair[1]));
+}
