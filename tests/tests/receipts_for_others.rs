@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use doubleentry::log::{InclusionProof, leaf_hash};
+use doubleentry::transparency::{Policy, ProofBundle};
 use jangbu_tests::cluster::OPERATORS;
 use jangbu_tests::devnet::Devnet;
+use serde_json::Value;
 
 /// A devnet with one passport on its ledger, and where files go.
 struct Ground {
@@ -109,4 +113,41 @@ fn every_node_gives_a_cose_receipt_that_scitt_cose_takes_with_the_key_beside_it(
         entries.push(entry);
     }
     assert!(entries.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// What a node serves at a path.
+fn served(node: &Value, path: &str) -> String {
+    let url = format!("{}{path}", node["url"].as_str().unwrap());
+    let answer = reqwest::blocking::get(&url).unwrap();
+    assert!(answer.status().is_success(), "{url}: {}", answer.status());
+    answer.text().unwrap()
+}
+
+#[test]
+fn the_policy_that_every_node_serves_and_a_receipt_convince_doubleentry() {
+    let ground = Ground::new();
+    let status = ground.devnet.devnet(&["status"]).object();
+    let nodes = status["nodes"].as_array().unwrap();
+    let policies: BTreeSet<String> = nodes
+        .iter()
+        .map(|node| served(node, "/v1/tlog-policy"))
+        .collect();
+    assert_eq!(policies.len(), 1, "every node serves the same");
+    let policy = Policy::parse(policies.first().unwrap()).unwrap();
+    assert_eq!(policy.logs().count(), OPERATORS.len());
+    for operator in OPERATORS {
+        let name = format!("{operator}.tlog-proof");
+        let receipt = ground.receipt(operator, &name, &[]);
+        let bundle = ProofBundle::parse(&receipt).unwrap();
+        let verdict = policy.verify(bundle.checkpoint()).unwrap();
+        assert_eq!(verdict.witnesses.len(), 3, "{operator}");
+        let head = bundle.checkpoint().checkpoint().head();
+        let proof = InclusionProof {
+            index: bundle.index(),
+            size: head.size,
+            path: bundle.path().to_vec(),
+        };
+        let entry = bundle.extra().unwrap();
+        proof.verify(&leaf_hash(entry), &head).unwrap();
+    }
 }
