@@ -31,6 +31,7 @@ pub use post::{Sent, Wait};
 pub use stream::{Event, Stream};
 
 use http::{Http, Reply};
+use problem::Problem;
 
 /// How long a read may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -343,6 +344,50 @@ impl Client {
         }
         Err(failed.unwrap_or_else(|| CliError::input("no node is configured")))
     }
+}
+
+/// Reads the bytes of an answer.
+///
+/// # Errors
+///
+/// [`CliError`] if they are not of the shape `T`.
+pub(crate) fn read_answer<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CliError> {
+    let bytes = bytes.to_vec();
+    decode("the node", &Reply { bytes })
+}
+
+/// Reads the bytes of a stream to its end: its statements, in order.
+///
+/// # Errors
+///
+/// [`CliError`] if they are no stream of a node's.
+pub(crate) fn read_stream(bytes: &[u8]) -> Result<Vec<Item>, CliError> {
+    let mut stream = Stream::new(bytes);
+    let mut items = Vec::new();
+    while let Some(event) = stream
+        .event()
+        .map_err(|failure| failure.of_read("the node"))?
+    {
+        if let Event::Statement(item) = event {
+            items.push(item);
+        }
+    }
+    Ok(items)
+}
+
+/// Reads the bytes of a problem document; what it comes to, for a question and for an envelope.
+///
+/// # Errors
+///
+/// [`CliError`] if they are none.
+pub(crate) fn read_problem(bytes: &[u8]) -> Result<Vec<String>, CliError> {
+    let problem = Problem::parse(bytes, None)
+        .ok_or_else(|| Failure::Garbage("no problem document".into()).of_read("the node"))?;
+    let words = |error: CliError| error.to_text();
+    Ok(vec![
+        words(problem.clone().of_read("the node")),
+        words(problem.of_rejection("the node")),
+    ])
 }
 
 fn decode<T: DeserializeOwned>(node: &str, reply: &Reply) -> Result<T, CliError> {

@@ -26,6 +26,7 @@ pub mod error;
 pub mod evidence;
 pub mod genesis;
 pub mod handover;
+pub mod heard;
 pub mod ingest;
 pub mod key;
 pub mod lineage;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::client::{Client, StatusAnswer};
+use crate::client::{Client, PeerStatus, StatusAnswer, printable};
 use crate::context::Context;
 use crate::error::CliError;
 
@@ -42,10 +42,7 @@ pub fn run(command: &Command, ctx: &Context) -> Result<(), CliError> {
         Command::Peers => {
             let status = client.status()?;
             for peer in &status.peers {
-                ctx.output.line(peer, || {
-                    let word = if peer.connected { "connected" } else { "away" };
-                    format!("{:<20} {word}", peer.member)
-                });
+                ctx.output.line(peer, || peer_text(peer));
             }
             check_ledger(ctx, &status)
         }
@@ -97,18 +94,30 @@ fn check_ledger(ctx: &Context, status: &StatusAnswer) -> Result<(), CliError> {
     .hint("check `node` and `genesis` in your configuration"))
 }
 
-fn status_text(status: &StatusAnswer) -> String {
+fn peer_text(peer: &PeerStatus) -> String {
+    let word = if peer.connected { "connected" } else { "away" };
+    format!("{:<20} {word}", printable(&peer.member))
+}
+
+/// The other validators, a line each.
+pub(crate) fn peers_text(status: &StatusAnswer) -> String {
+    let lines = status.peers.iter().map(|peer| peer_text(peer) + "\n");
+    lines.collect()
+}
+
+/// Where a node stands, for people.
+pub(crate) fn status_text(status: &StatusAnswer) -> String {
     let connected = status.peers.iter().filter(|peer| peer.connected).count();
     let finality = status.finality.as_ref().map_or_else(
         || "nothing yet".to_owned(),
         |last| format!("block {}, {} entries", last.height, last.size),
     );
     let rows = [
-        ("consortium", status.consortium.clone()),
+        ("consortium", printable(&status.consortium)),
         ("chain", status.chain_id.to_string()),
         (
             "node of",
-            format!("{} (version {})", status.member, status.version),
+            printable(&format!("{} (version {})", status.member, status.version)),
         ),
         (
             "last block",

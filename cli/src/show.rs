@@ -1,5 +1,7 @@
 //! `jangbu show`: what is known under one id.
 
+use std::path::Path;
+
 use jangbu_ledger::id::{EnvelopeId, StatementId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::Kind;
@@ -89,10 +91,14 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
     }
     let envelope: EnvelopeId = id.parse().map_err(CliError::input)?;
     let answer = ctx.client()?.envelope(&envelope)?;
-    let kept = ctx.config()?.has_vault() && ctx.vault()?.envelope_path(&envelope).exists();
-    if answer.status != Finality::Unknown || kept {
+    let kept = if ctx.config()?.has_vault() {
+        Some(ctx.vault()?.envelope_path(&envelope)).filter(|path| path.exists())
+    } else {
+        None
+    };
+    if answer.status != Finality::Unknown || kept.is_some() {
         ctx.output
-            .object(&answer, || envelope_text(ctx, &answer, kept));
+            .object(&answer, || envelope_text(&answer, kept.as_deref()));
         return Ok(());
     }
     Err(
@@ -221,13 +227,13 @@ impl StatementShown {
     }
 }
 
-fn envelope_text(ctx: &Context, answer: &EnvelopeAnswer, kept: bool) -> String {
+/// What became of an envelope, for people.
+pub(crate) fn envelope_text(answer: &EnvelopeAnswer, kept: Option<&Path>) -> String {
     let mut rows = vec![
         ("envelope", answer.envelope_id.to_string()),
         ("status", answer.status.name().to_owned()),
     ];
-    if kept && let Ok(vault) = ctx.vault() {
-        let path = vault.envelope_path(&answer.envelope_id);
+    if let Some(path) = kept {
         rows.push(("kept in", path.display().to_string()));
     }
     for outcome in answer.outcomes.iter().flatten() {
@@ -239,6 +245,16 @@ fn envelope_text(ctx: &Context, answer: &EnvelopeAnswer, kept: bool) -> String {
         rows.push(("statement", format!("{}  {what}", outcome.statement_id)));
     }
     table(&rows)
+}
+
+/// What is known of a subject, for people, without what is said about it.
+pub(crate) fn subject_text(subject: SubjectAnswer) -> String {
+    let shown = SubjectShown {
+        subject,
+        statements: Vec::new(),
+        claimed: Vec::new(),
+    };
+    shown.text()
 }
 
 fn subject(ctx: &Context, identifier: &Identifier, at: Option<u64>) -> Result<(), CliError> {
@@ -343,7 +359,7 @@ impl SubjectShown {
             text.push_str(&format!("{}\n", view.line()));
         }
         let shown = (self.statements.len() + self.claimed.len()) as u64;
-        if shown < count(&subject.open) + count(&subject.claims) {
+        if shown < count(&subject.open).saturating_add(count(&subject.claims)) {
             text.push_str("   …  the rest: jangbu list --subject ID\n");
         }
         text

@@ -85,6 +85,22 @@ pub(crate) fn tree(trace: TraceAnswer) -> String {
     tree::draw(&Traced::new(trace, Direction::Down))
 }
 
+/// An answer in each form it is printed in.
+///
+/// # Errors
+///
+/// [`CliError`] if it cannot be written, which nothing in it causes.
+pub(crate) fn drawn(trace: TraceAnswer, direction: Direction) -> Result<Vec<String>, CliError> {
+    let traced = Traced::new(trace, direction);
+    Ok(vec![
+        tree::draw(&traced),
+        dot::draw(&traced),
+        svg::draw(&traced),
+        html::draw(&traced),
+        pretty(&prov::export(&traced))?,
+    ])
+}
+
 /// Traces.
 ///
 /// # Errors

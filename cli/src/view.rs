@@ -10,7 +10,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::client::recorded;
+use crate::client::{printable, recorded};
 
 /// A recorded statement.
 #[derive(Debug, Clone, Serialize)]
@@ -63,9 +63,13 @@ impl View {
     }
 }
 
-/// A statement in one line.
+/// A statement in one line, fit for a terminal: a node may show one that no ledger would take.
 #[must_use]
 pub fn sentence(statement: &Statement) -> String {
+    printable(&said(statement))
+}
+
+fn said(statement: &Statement) -> String {
     let subject = statement
         .subject()
         .map_or_else(String::new, ToString::to_string);

@@ -27,6 +27,7 @@ mod documents;
 mod edits;
 mod founding;
 mod handed;
+mod heard;
 mod known;
 mod ledger;
 mod meter;
@@ -139,6 +140,7 @@ pub const TARGETS: &[Target] = &[
     target("profile", 300, handed::profile, handed::profiles),
     target("rejection", 200, handed::rejection, handed::rejections),
     target("grant", 1_000, handed::grant, handed::grants),
+    target("node_answer", 600, heard::body, heard::seeds),
 ];
 
 const fn target(

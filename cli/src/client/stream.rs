@@ -2,7 +2,7 @@
 //!
 //! Source: the HTML standard, section 9.2.6.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 
 use reqwest::blocking::Response;
 
@@ -14,8 +14,8 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What a node says of the log, as it goes on.
 #[derive(Debug)]
-pub struct Stream {
-    lines: BufReader<Response>,
+pub struct Stream<R = Response> {
+    lines: BufReader<R>,
 }
 
 /// A piece of what it says.
@@ -27,8 +27,8 @@ pub enum Event {
     Reached(u64),
 }
 
-impl Stream {
-    pub(super) fn new(response: Response) -> Self {
+impl<R: Read> Stream<R> {
+    pub(super) fn new(response: R) -> Self {
         Self {
             lines: BufReader::new(response),
         }

@@ -9,10 +9,16 @@ use super::Traced;
 use super::graph::{Graph, Standing, amount, witnesses};
 use crate::client::{Direction, TraceEdge};
 
-/// One thing to print: the link that leads to it, the lines to its left, whether it is the last.
+/// Most levels that are drawn: deeper ones have no room on a page, and a chain without end would
+/// take the square of its length. What is below is in the other formats.
+const LEVELS_MAX: usize = 64;
+
+/// One thing to print: the link that leads to it, the lines to its left, its level, whether it is
+/// the last.
 struct Branch<'a> {
     edge: &'a TraceEdge,
     indent: String,
+    level: usize,
     is_last: bool,
 }
 
@@ -22,10 +28,11 @@ pub(super) fn draw(traced: &Traced) -> String {
     let mut lines: Vec<(String, String)> = vec![(root.to_string(), about(&graph, root))];
     let mut shown = BTreeSet::from([root]);
     // A stack, not recursion: a node decides how deep this goes.
-    let mut open = branches(&graph, root, "");
+    let mut open = branches(&graph, root, "", 1);
     while let Some(Branch {
         edge,
         indent,
+        level,
         is_last,
     }) = open.pop()
     {
@@ -38,9 +45,13 @@ pub(super) fn draw(traced: &Traced) -> String {
         let amount = amount(edge).map_or_else(String::new, |amount| format!("{amount}  "));
         let mut about = about(&graph, thing);
         let _ = write!(about, "  [{}]", witnesses(edge));
-        if shown.insert(thing) {
-            open.extend(branches(&graph, thing, &format!("{indent}{bar}")));
-        } else if !graph.from(thing).is_empty() {
+        let leads_on = !graph.from(thing).is_empty();
+        if level == LEVELS_MAX && leads_on {
+            about.push_str("  (deeper levels are not drawn)");
+        } else if shown.insert(thing) {
+            let indent = format!("{indent}{bar}");
+            open.extend(branches(&graph, thing, &indent, level + 1));
+        } else if leads_on {
             about.push_str("  (see above)");
         }
         lines.push((format!("{indent}{corner}{amount}{thing}"), about));
@@ -55,11 +66,17 @@ pub(super) fn draw(traced: &Traced) -> String {
 }
 
 /// The branches beyond a thing, last first, as a stack takes them.
-fn branches<'a>(graph: &Graph<'a>, thing: &Identifier, indent: &str) -> Vec<Branch<'a>> {
+fn branches<'a>(
+    graph: &Graph<'a>,
+    thing: &Identifier,
+    indent: &str,
+    level: usize,
+) -> Vec<Branch<'a>> {
     let edges = graph.from(thing);
     let branch = |(at, edge): (usize, &&'a TraceEdge)| Branch {
         edge,
         indent: indent.to_owned(),
+        level,
         is_last: at + 1 == edges.len(),
     };
     edges.iter().enumerate().map(branch).rev().collect()
@@ -141,6 +158,26 @@ mod tests {
             text.contains("[asserted by oem-a, DENIED by smith]"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_chain_without_end_is_drawn_to_a_depth() {
+        let mut traced = traced(Direction::Down);
+        let link = traced.trace.edges[0].clone();
+        let name = |n: u32| format!("https://example.com/{n}").parse().unwrap();
+        traced.trace.root = name(0);
+        traced.trace.edges = (0..30_000)
+            .map(|n| TraceEdge {
+                parent: name(n),
+                child: name(n + 1),
+                ..link.clone()
+            })
+            .collect();
+        let text = draw(&traced);
+        assert!(text.len() < 64 * 1024, "{} bytes", text.len());
+        assert_eq!(text.matches("deeper levels are not drawn").count(), 1);
+        assert!(text.contains("https://example.com/64 "), "{text}");
+        assert!(!text.contains("https://example.com/65 "), "{text}");
     }
 
     #[test]
