@@ -3,6 +3,7 @@
 //! Blocks are made and executed by the replica's own code, one for each envelope; only agreement
 //! is left out. What it records can be proved like what a node records.
 
+pub mod copied;
 pub mod passports;
 pub mod story;
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ed25519_dalek::SigningKey;
 use jangbu_ledger::commitment::Commitment;
 use jangbu_ledger::envelope::Envelope;
 use jangbu_ledger::execute::{BlockContext, Outcome, execute};
-use jangbu_ledger::founding::{Founding, FoundingMember, ValidatorList};
+use jangbu_ledger::founding::{Founding, FoundingMember, ValidatorEntry, ValidatorList};
 use jangbu_ledger::id::{
-    ChainId, Digest, EnvelopeId, Height, KeyId, MemberId, Sequence, StatementId, TimeMs,
+    ChainId, Digest, EnvelopeId, Height, KeyId, MemberId, Sequence, StateRoot, StatementId, TimeMs,
 };
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::rules::Rule;
@@ -17,8 +18,12 @@ use jangbu_ledger::state::{
     key,
 };
 use jangbu_ledger::state_tree::StateKey;
-use jangbu_ledger::statement::{Granularity, Kind, Statement, Stream};
+use jangbu_ledger::statement::{Granularity, Kind, PAYLOAD_BYTES_MAX, Statement, Stream};
 
+use crate::self_proving::Tree;
+
+/// The ledger.
+pub(crate) const CHAIN: ChainId = ChainId([7; 32]);
 /// When the first block is.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
 /// Time from block to block.
@@ -34,8 +39,9 @@ pub(crate) const MEMBERS: [(&str, Role); 6] = [
     ("reader", Role::Observer),
 ];
 
+/// The records of a ledger, and which statements are recorded.
 #[derive(Debug, Default, Clone)]
-struct State {
+pub(crate) struct State {
     records: BTreeMap<StateKey, Vec<u8>>,
     statements: BTreeMap<StatementId, Sequence>,
 }
@@ -50,10 +56,17 @@ impl StateReader for State {
     }
 }
 
-/// A ledger.
+impl State {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (&StateKey, &Vec<u8>)> {
+        self.records.iter()
+    }
+}
+
+/// A ledger. It is watched: what rules read must be proved (see [`crate::self_proving`]).
 #[derive(Debug, Clone)]
 pub(crate) struct Ground {
     state: State,
+    tree: Option<Tree>,
     height: u64,
     size: u64,
 }
@@ -84,34 +97,73 @@ pub(crate) fn superseded(version: u32) -> Kind {
     }
 }
 
+/// The consensus key of the one validator.
+pub(crate) fn validator() -> SigningKey {
+    SigningKey::from_bytes(&[200; 32])
+}
+
+/// A member's attestor key, which signs nothing here.
+pub(crate) fn attestor(member: &str) -> PublicKey {
+    let position = MEMBERS.iter().position(|(name, _)| *name == member);
+    PublicKey([u8::try_from(position.unwrap()).unwrap() + 1; 32])
+}
+
 impl Ground {
     pub(crate) fn new() -> Self {
-        let public = |n: u8| PublicKey([n; 32]);
-        let members = (1u8..)
-            .zip(MEMBERS)
-            .map(|(n, (name, role))| FoundingMember {
-                record: MemberRecord {
-                    name: name.into(),
-                    role,
-                    prefixes: Vec::new(),
-                },
-                attestor: public(n),
-                admin: public(n + 100),
-            });
+        let members = MEMBERS.map(|(name, role)| FoundingMember {
+            record: MemberRecord {
+                name: name.into(),
+                role,
+                prefixes: Vec::new(),
+            },
+            attestor: attestor(name),
+            admin: PublicKey([attestor(name).0[0] + 100; 32]),
+        });
         let founding = Founding {
-            chain_id: ChainId([7; 32]),
+            chain_id: CHAIN,
             time_ms: TimeMs(START_MS),
             parameters_hash: Digest([0; 32]),
-            members: members.collect(),
-            validators: ValidatorList(Vec::new()),
+            members: members.into(),
+            validators: ValidatorList(vec![ValidatorEntry {
+                member: MemberId::of("maker"),
+                consensus: PublicKey::of(&validator()),
+                witness: PublicKey([201; 32]),
+            }]),
         };
+        let changes = founding.genesis_block().unwrap().changes;
         let mut ground = Self {
             state: State::default(),
+            tree: Some(Tree::new(&changes)),
             height: 0,
             size: 1,
         };
-        ground.apply(founding.genesis_block().unwrap().changes);
+        ground.apply(changes);
         ground
+    }
+
+    /// A ledger that nobody watches: for tests that judge very much.
+    pub(crate) fn unwatched() -> Self {
+        Self {
+            tree: None,
+            ..Self::new()
+        }
+    }
+
+    /// A copy whose tree was made of the bare records.
+    pub(crate) fn copied(&self) -> Self {
+        let mut copy = self.clone();
+        copy.tree = copy.tree.map(|tree| tree.rebuilt(&copy.state));
+        copy
+    }
+
+    /// The root of the state.
+    pub(crate) fn root(&self) -> StateRoot {
+        self.tree.as_ref().unwrap().root()
+    }
+
+    /// The records.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (&StateKey, &Vec<u8>)> {
+        self.state.records()
     }
 
     fn apply(&mut self, changes: BTreeMap<StateKey, Option<Vec<u8>>>) {
@@ -147,6 +199,34 @@ impl Ground {
         }
     }
 
+    /// Says it with a key of this purpose.
+    pub(crate) fn say_with(
+        &mut self,
+        purpose: KeyPurpose,
+        member: &str,
+        kind: Kind,
+        streams: Vec<Stream>,
+    ) -> Result<StatementId, Rule> {
+        match self.judge_with(purpose, member, kind, streams, 0, &[]) {
+            (_, Outcome::Refused(rule)) => Err(rule),
+            (id, _) => Ok(id),
+        }
+    }
+
+    /// Says it with references to earlier statements.
+    pub(crate) fn say_citing(
+        &mut self,
+        member: &str,
+        kind: Kind,
+        streams: Vec<Stream>,
+        references: &[StatementId],
+    ) -> Result<StatementId, Rule> {
+        match self.judge_with(KeyPurpose::Attestor, member, kind, streams, 0, references) {
+            (_, Outcome::Refused(rule)) => Err(rule),
+            (id, _) => Ok(id),
+        }
+    }
+
     /// Says it, whatever comes of it.
     pub(crate) fn judge(
         &mut self,
@@ -155,17 +235,33 @@ impl Ground {
         streams: Vec<Stream>,
         occurrence: u32,
     ) -> (StatementId, Outcome) {
+        self.judge_with(KeyPurpose::Attestor, member, kind, streams, occurrence, &[])
+    }
+
+    fn judge_with(
+        &mut self,
+        purpose: KeyPurpose,
+        member: &str,
+        kind: Kind,
+        streams: Vec<Stream>,
+        occurrence: u32,
+        references: &[StatementId],
+    ) -> (StatementId, Outcome) {
+        let payload = match kind {
+            Kind::Sealed => vec![0; PAYLOAD_BYTES_MAX],
+            _ => Vec::new(),
+        };
         let statement = Statement {
             kind,
             occurrence,
             streams,
             commitment: Commitment::keyed([1; 32]),
-            references: Vec::new(),
-            payload: Vec::new(),
+            references: references.to_vec(),
+            payload,
         };
         statement.check_shape().unwrap();
         let member = MemberId::of(member);
-        let chain = ChainId([7; 32]);
+        let chain = CHAIN;
         let id = statement.id(&chain, &member);
         self.height += 1;
         let context = BlockContext {
@@ -185,8 +281,11 @@ impl Ground {
             signature: Signature([0; 64]),
         };
         let before = self.state.records.clone();
-        let ordered = (EnvelopeId([0; 32]), &envelope, KeyPurpose::Attestor);
-        let execution = execute(context, &[ordered], &self.state).unwrap();
+        let ordered = [(EnvelopeId([0; 32]), &envelope, purpose)];
+        let execution = match &mut self.tree {
+            Some(tree) => tree.execute(context, &ordered, &self.state),
+            None => execute(context, &ordered, &self.state).unwrap(),
+        };
         self.apply(execution.changes);
         let outcome = execution.outcomes[0][0];
         if let Outcome::Recorded(sequence) = outcome {

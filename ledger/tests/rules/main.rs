@@ -9,6 +9,7 @@ mod handover;
 mod notice;
 mod passport_life;
 mod profile;
+mod self_proving;
 mod sequences;
 mod share_life;
 

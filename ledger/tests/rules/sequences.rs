@@ -230,12 +230,12 @@ proptest! {
 
     #[test]
     fn no_sequence_of_statements_reaches_an_illegal_state(all in prop::collection::vec(said(), 1..60)) {
-        run(&mut Ground::new(), &all);
+        run(&mut Ground::unwatched(), &all);
     }
 
     #[test]
     fn saying_all_of_it_again_changes_nothing(all in prop::collection::vec(said(), 1..40)) {
-        let mut ground = Ground::new();
+        let mut ground = Ground::unwatched();
         let mut recorded = Vec::new();
         let mut said = Vec::new();
         for (n, one) in (0u32..).zip(&all) {
@@ -264,12 +264,23 @@ proptest! {
         let kept: Vec<Said> = all.iter().filter(alone).cloned().collect();
         let mut grouped = kept.clone();
         grouped.sort_by_key(|said| said.thing);
-        let (mut one, mut other) = (Ground::new(), Ground::new());
+        let (mut one, mut other) = (Ground::unwatched(), Ground::unwatched());
         run(&mut one, &kept);
         run(&mut other, &grouped);
         for n in 0..THINGS {
             prop_assert_eq!(rest(one.subject(n)), rest(other.subject(n)));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+
+    #[test]
+    fn no_sequence_reads_what_the_root_and_the_log_do_not_prove(
+        all in prop::collection::vec(said(), 1..40),
+    ) {
+        run(&mut Ground::new(), &all);
     }
 }
 
@@ -283,7 +294,7 @@ fn the_sequences_reach_what_there_is_to_reach() {
     );
     for _ in 0..100 {
         let all = strategy.new_tree(&mut runner).unwrap().current();
-        for (said, outcome) in all.iter().zip(run(&mut Ground::new(), &all)) {
+        for (said, outcome) in all.iter().zip(run(&mut Ground::unwatched(), &all)) {
             match outcome {
                 Some(Outcome::Recorded(_)) => {
                     recorded.insert(said.what);
