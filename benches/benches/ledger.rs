@@ -84,7 +84,16 @@ impl Factory {
         if self.waiting.len() < BLOCK {
             return Ok(());
         }
-        ledger.record(std::mem::take(&mut self.waiting))
+        ledger.record(std::mem::take(&mut self.waiting))?;
+        progress(self);
+        Ok(())
+    }
+}
+
+/// Says how far it has come, for whoever waits.
+fn progress(factory: &Factory) {
+    if factory.links * 10 % LINKS < BLOCK {
+        eprintln!("{} links", factory.links);
     }
 }
 

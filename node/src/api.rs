@@ -9,6 +9,7 @@
 //! bound. Reads see what is committed on this node; only receipts, proofs and checkpoints speak
 //! of what is final.
 
+mod ahead;
 mod chain;
 mod entries;
 mod envelopes;

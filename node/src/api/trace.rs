@@ -14,12 +14,13 @@ use jangbu_replica::store::StreamSide;
 use serde::{Deserialize, Serialize};
 
 use super::Node;
+use super::ahead::Ahead;
 use super::item;
 use super::limits::read;
 use super::params::{self, Params};
 use super::problem::Problem;
 use super::subjects::{PassportAnswer, record};
-use crate::store::{StreamPosition, View};
+use crate::store::StreamPosition;
 
 /// Deepest walk.
 const DEPTH_MAX: u32 = 64;
@@ -29,6 +30,8 @@ const NODES_MAX: usize = 100_000;
 const EDGES_MAX: usize = 200_000;
 /// Most statements looked at for one answer.
 const STATEMENTS_MAX: usize = 1_000_000;
+/// Things whose links are looked up together.
+const AHEAD: usize = 256;
 /// Statements of one stream read at a time.
 const CHUNK: usize = 1000;
 
@@ -110,11 +113,12 @@ pub(super) async fn trace(
     read(&node, move |node| {
         let mut walk = Walk {
             node,
-            view: node.reader.view(),
+            view: Ahead::new(&node.reader),
             seen: BTreeSet::from([root.subject_id()]),
             open: VecDeque::from([(root.clone(), 0)]),
             direction: params.direction,
             statements: 0,
+            looked: 0,
             trace: Trace {
                 root,
                 nodes: Vec::new(),
@@ -128,21 +132,44 @@ pub(super) async fn trace(
     .await
 }
 
+/// Where links of a thing may be recorded, in one direction.
+fn found_in(
+    node: &Node,
+    direction: Direction,
+    subject: SubjectId,
+    after: Option<Sequence>,
+) -> Result<Vec<Sequence>, jangbu_replica::store::StoreError> {
+    let side = StreamSide::Open;
+    match direction {
+        Direction::Down => {
+            let position = StreamPosition {
+                subject,
+                side,
+                after,
+            };
+            node.reader.stream(position, CHUNK)
+        }
+        Direction::Up => node.reader.used_in(&subject, after, CHUNK),
+    }
+}
+
 /// A walk, nearest things first. Each thing appears once; a link back to one that was seen is an
 /// edge and ends there.
 struct Walk<'a> {
     node: &'a Node,
-    view: View<'a>,
+    view: Ahead<'a>,
     direction: Direction,
     seen: BTreeSet<SubjectId>,
     open: VecDeque<(Identifier, u32)>,
     statements: usize,
+    /// How many of `open` were looked up ahead.
+    looked: usize,
     trace: Trace,
 }
 
 impl Walk<'_> {
     fn run(&mut self, depth_max: u32) -> Result<(), Problem> {
-        while let Some((identifier, depth)) = self.open.pop_front() {
+        while let Some((identifier, depth)) = self.next()? {
             let subject: Option<SubjectRecord> =
                 record(&self.view, &key::subject(&identifier.subject_id()))?;
             self.trace.nodes.push(TraceNode {
@@ -163,6 +190,22 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The next thing, and all that is about to be asked of it and of those after it.
+    fn next(&mut self) -> Result<Option<(Identifier, u32)>, Problem> {
+        if self.looked == 0 {
+            let next = self.open.iter().take(AHEAD);
+            let things: Vec<SubjectId> = next.map(|(id, _)| id.subject_id()).collect();
+            let (node, direction) = (self.node, self.direction);
+            let chain = &node.consortium.chain_id;
+            self.view.look(chain, &things, |thing| {
+                found_in(node, direction, *thing, None)
+            })?;
+            self.looked = things.len();
+        }
+        self.looked = self.looked.saturating_sub(1);
+        Ok(self.open.pop_front())
     }
 
     /// Follows the links of one thing; `false` if a bound left some out.
@@ -217,25 +260,16 @@ impl Walk<'_> {
         after: Option<Sequence>,
     ) -> Result<Vec<Sequence>, Problem> {
         let subject = from.subject_id();
-        let found = match self.direction {
-            Direction::Down => self.node.reader.stream(
-                StreamPosition {
-                    subject,
-                    side: StreamSide::Open,
-                    after,
-                },
-                CHUNK,
-            ),
-            Direction::Up => self.node.reader.used_in(&subject, after, CHUNK),
-        };
-        Ok(found?)
+        match self.view.positions(&subject).filter(|_| after.is_none()) {
+            Some(found) => Ok(found),
+            None => Ok(found_in(self.node, self.direction, subject, after)?),
+        }
     }
 
     /// The edge that an entry makes from this thing on.
     fn edge(&self, from: &Identifier, sequence: Sequence) -> Result<Option<TraceEdge>, Problem> {
         let bytes = self
-            .node
-            .reader
+            .view
             .entry(sequence)?
             .ok_or_else(|| item::missing(sequence))?;
         let EntryBody::Statement(recorded) = item::decode(sequence, &bytes)?.body else {

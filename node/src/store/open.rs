@@ -5,8 +5,8 @@ use std::path::Path;
 use jangbu_ledger::id::ChainId;
 use jangbu_replica::store::StoreError;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBRecoveryMode, ErrorKind, LogLevel,
-    Options, WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBRecoveryMode,
+    ErrorKind, LogLevel, Options, WriteBatch, WriteOptions,
 };
 
 use super::column::{COLUMNS, Column, META_CHAIN, META_FORMAT};
@@ -25,6 +25,8 @@ const WRITE_BUFFER_BYTES: usize = 16 * 1024 * 1024;
 const WAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Table files open at once.
 pub(crate) const OPEN_FILES_MAX: u16 = 512;
+/// A piece of an index or a filter, in bytes.
+const METADATA_BLOCK_BYTES: usize = 4096;
 /// Bits per key of a filter: one wrong "maybe" in a hundred look-ups.
 const FILTER_BITS: f64 = 10.0;
 /// RocksDB's own text log, per file and in number.
@@ -66,6 +68,12 @@ fn family_options(column: Column, cache: &Cache) -> Options {
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // In pieces: a whole filter of a large table is some megabytes, which a cache of this size gives
+    // up and reads again, checksum and all, for look-up after look-up.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(METADATA_BLOCK_BYTES);
+    table.set_pin_top_level_index_and_filter(true);
     if is_looked_up_by_random_key(column) {
         table.set_bloom_filter(FILTER_BITS, false);
     }

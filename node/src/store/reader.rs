@@ -262,6 +262,30 @@ impl Reader {
             .collect()
     }
 
+    /// Several entries' bytes, in one look-up; `sequences` in ascending order.
+    pub fn entries_at(&self, sequences: &[Sequence]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let keys: Vec<[u8; 8]> = sequences.iter().map(|at| at.0.to_be_bytes()).collect();
+        self.many(Column::Entries, &keys, &ReadOptions::default())
+    }
+
+    /// Values at several keys, in ascending order.
+    fn many<K: AsRef<[u8]>>(
+        &self,
+        column: Column,
+        keys: &[K],
+        options: &ReadOptions,
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let family = self.family(column)?;
+        self.db
+            .batched_multi_get_cf_opt(family, keys, true, options)
+            .into_iter()
+            .map(|found| match found {
+                Ok(value) => Ok(value.map(|value| value.to_vec())),
+                Err(error) => Err(store_error(error)),
+            })
+            .collect()
+    }
+
     /// A complete subtree of the log.
     pub fn log_node(&self, level: u8, index: u64) -> Result<Option<NodeHash>, StoreError> {
         self.get(Column::LogNodes, &column::log_node_key(level, index))?
@@ -395,6 +419,18 @@ impl Reader {
 }
 
 impl View<'_> {
+    /// Several records, in one look-up; `keys` in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if they cannot be read.
+    pub fn records(&self, keys: &[StateKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.snapshot);
+        let keys: Vec<[u8; 32]> = keys.iter().map(|key| key.0).collect();
+        self.reader.many(Column::Records, &keys, &options)
+    }
+
     /// The committed ledger, or `None` before the genesis block.
     ///
     /// # Errors

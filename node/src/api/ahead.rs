@@ -1,0 +1,107 @@
+//! What a walk will ask for next, looked up together: one look-up of many keys costs a fraction of
+//! many look-ups.
+//!
+//! Nothing depends on it but the time: what was not looked up ahead is looked up when it is asked for.
+
+use std::collections::BTreeMap;
+
+use jangbu_ledger::block::{Entry, EntryBody};
+use jangbu_ledger::id::{ChainId, Sequence, StatementId, SubjectId};
+use jangbu_ledger::state::{StateError, StateReader, key};
+use jangbu_ledger::state_tree::StateKey;
+use jangbu_ledger::statement::Kind;
+use jangbu_replica::store::StoreError;
+
+use crate::store::{Reader, View};
+
+/// Most entries looked up ahead: some 64 MiB if all are as large as can be.
+const ENTRIES_MAX: usize = 1024;
+
+/// A view of the ledger, and what was looked up of it.
+pub(super) struct Ahead<'a> {
+    reader: &'a Reader,
+    view: View<'a>,
+    positions: BTreeMap<SubjectId, Vec<Sequence>>,
+    entries: BTreeMap<Sequence, Vec<u8>>,
+    records: BTreeMap<StateKey, Option<Vec<u8>>>,
+}
+
+impl<'a> Ahead<'a> {
+    /// Nothing was looked up yet.
+    pub(super) fn new(reader: &'a Reader) -> Self {
+        Self {
+            reader,
+            view: reader.view(),
+            positions: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            records: BTreeMap::new(),
+        }
+    }
+
+    /// Looks up what following these things will ask for, and forgets what was looked up before:
+    /// the things themselves, the entries at the places that `positions` finds for each, and how the
+    /// component links in those entries stand.
+    pub(super) fn look(
+        &mut self,
+        chain: &ChainId,
+        things: &[SubjectId],
+        positions: impl Fn(&SubjectId) -> Result<Vec<Sequence>, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.positions.clear();
+        self.entries.clear();
+        self.records.clear();
+        let mut keys: Vec<StateKey> = things.iter().map(key::subject).collect();
+        let mut wanted = Vec::new();
+        for thing in things {
+            let found = positions(thing)?;
+            let room = ENTRIES_MAX.saturating_sub(wanted.len());
+            wanted.extend(found.iter().take(room));
+            self.positions.insert(*thing, found);
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let found = self.reader.entries_at(&wanted)?;
+        for (sequence, bytes) in wanted.into_iter().zip(found) {
+            let Some(bytes) = bytes else { continue };
+            // What does not decode is named when it is asked for.
+            if let Ok(entry) = Entry::decode(&bytes)
+                && let EntryBody::Statement(said) = &entry.body
+                && matches!(said.statement.kind, Kind::ComponentLinked { .. })
+            {
+                keys.push(key::link(&said.statement.id(chain, &said.member)));
+            }
+            self.entries.insert(sequence, bytes);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let records = self.view.records(&keys)?;
+        self.records.extend(keys.into_iter().zip(records));
+        Ok(())
+    }
+
+    /// Where a thing's links may be, if that was looked up.
+    pub(super) fn positions(&self, thing: &SubjectId) -> Option<Vec<Sequence>> {
+        self.positions.get(thing).cloned()
+    }
+
+    /// An entry's bytes.
+    pub(super) fn entry(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.entries.get(&sequence) {
+            Some(bytes) => Ok(Some(bytes.clone())),
+            None => self.reader.entry(sequence),
+        }
+    }
+}
+
+impl StateReader for Ahead<'_> {
+    fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
+        match self.records.get(key) {
+            Some(found) => Ok(found.clone()),
+            None => self.view.record(key),
+        }
+    }
+
+    fn recorded(&self, id: &StatementId) -> Result<Option<Sequence>, StateError> {
+        self.view.recorded(id)
+    }
+}
