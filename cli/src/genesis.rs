@@ -16,15 +16,17 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
-use jangbu_genesis::Genesis;
 use jangbu_genesis::ceremony::{self, Identity};
 use jangbu_genesis::document::{Content, GenesisError, MemberRole, Parameters};
 use jangbu_genesis::files::{ApprovalFile, Invitation, JoinFile, TemplateFile};
+use jangbu_genesis::{Genesis, TrustAnchor};
 use jangbu_ledger::id::ChainId;
 use jangbu_ledger::identifier::Prefix;
+use jangbu_ledger::policy::policy_text;
 
 use crate::context::Context;
 use crate::error::{CliError, Code};
+use crate::vault::write_atomic;
 use summary::Summary;
 
 /// What to do in the ceremony.
@@ -89,6 +91,14 @@ pub enum Command {
         #[arg(long, value_name = "HEX")]
         chain_id: Option<ChainId>,
     },
+    /// Write who must have signed a checkpoint, as a C2SP tlog-policy for programs of others
+    Policy {
+        /// The genesis file
+        file: PathBuf,
+        /// Where to write it [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// A member's entry.
@@ -143,6 +153,7 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
             output,
         } => finish(&content, &approvals, &output, ctx),
         Command::Verify { file, chain_id } => verify(&file, chain_id, ctx),
+        Command::Policy { file, output } => policy(&file, output.as_deref(), ctx),
     }
 }
 
@@ -281,15 +292,33 @@ fn finish(
 }
 
 /// What is unreadable is bad input; what is readable and wrong does not hold.
-fn verify(file: &Path, expected: Option<ChainId>, ctx: &Context) -> Result<(), CliError> {
+/// The same text that every node serves, from the file that a verifier trusts.
+fn policy(file: &Path, output: Option<&Path>, ctx: &Context) -> Result<(), CliError> {
+    let anchor = TrustAnchor::of(&read(file)?).map_err(CliError::input)?;
+    let (logs, witnesses) = (&anchor.log_keys, &anchor.witnesses);
+    let text = policy_text(&anchor.origin, logs, witnesses, anchor.quorum)
+        .map_err(|error| CliError::file(file, error))?;
+    match output {
+        Some(output) => write_atomic(output, text.as_bytes())?,
+        None => ctx.output.raw(&text),
+    }
+    Ok(())
+}
+
+/// Reads a genesis file and checks all of it.
+fn read(file: &Path) -> Result<Genesis, CliError> {
     let bytes = files::read_bytes(file)?;
-    let genesis = Genesis::parse(&bytes).map_err(|error| {
+    Genesis::parse(&bytes).map_err(|error| {
         let code = match error {
             GenesisError::Field { .. } | GenesisError::Signature(_) => Code::Refused,
             _ => Code::Input,
         };
         CliError::new(code, format!("{}: {error}", file.display()))
-    })?;
+    })
+}
+
+fn verify(file: &Path, expected: Option<ChainId>, ctx: &Context) -> Result<(), CliError> {
+    let genesis = read(file)?;
     check_chain_id(file, genesis.content.chain_id(), expected)?;
     let summary = Summary::of(&genesis.content);
     ctx.output.object(&summary, || {

@@ -133,7 +133,20 @@ fn the_policy_that_every_node_serves_and_a_receipt_convince_doubleentry() {
         .map(|node| served(node, "/v1/tlog-policy"))
         .collect();
     assert_eq!(policies.len(), 1, "every node serves the same");
-    let policy = Policy::parse(policies.first().unwrap()).unwrap();
+    let file = ground.file("policy");
+    let genesis = ground.devnet.path().join("genesis.json");
+    let (file, genesis) = (file.to_str().unwrap(), genesis.to_str().unwrap());
+    let wrote = ground
+        .devnet
+        .done("cml1", &["genesis", "policy", genesis, "-o", file]);
+    assert_eq!(wrote.out, "");
+    let from_genesis = fs::read_to_string(file).unwrap();
+    assert_eq!(
+        policies.first(),
+        Some(&from_genesis),
+        "and what the genesis file says"
+    );
+    let policy = Policy::parse(&from_genesis).unwrap();
     assert_eq!(policy.logs().count(), OPERATORS.len());
     for operator in OPERATORS {
         let name = format!("{operator}.tlog-proof");

@@ -15,12 +15,15 @@ fn vector(name: &str) -> PathBuf {
 
 /// Runs `jangbu verify` in an empty directory, with no configuration and no home.
 fn verify(file: &std::path::Path, arguments: &[&str]) -> Run {
+    let (file, genesis) = (file.to_str().unwrap(), vector("genesis.json"));
+    let base = ["verify", file, "--genesis", genesis.to_str().unwrap()];
+    offline(&[&base[..], arguments].concat())
+}
+
+/// Runs `jangbu` in an empty directory, with no configuration and no home.
+fn offline(arguments: &[&str]) -> Run {
     let nowhere = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_jangbu"))
-        .arg("verify")
-        .arg(file)
-        .arg("--genesis")
-        .arg(vector("genesis.json"))
         .args(arguments)
         .env_clear()
         .env("HOME", nowhere.path())
@@ -125,6 +128,23 @@ fn every_exit_code_has_a_cose_receipt() {
     let run = verify(stranger.path(), &["--json"]);
     assert_eq!(run.code, 5, "{run:?}");
     assert_eq!(run.json()["verdict"], "cannot_tell");
+}
+
+#[test]
+fn the_policy_of_a_genesis_file_is_written_without_a_node() {
+    let genesis = vector("genesis.json");
+    let run = offline(&["genesis", "policy", genesis.to_str().unwrap()]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let lines = |start: &str| run.stdout.lines().filter(|l| l.starts_with(start)).count();
+    assert_eq!(lines("log jangbu/test/"), 4, "{run:?}");
+    assert_eq!(lines("witness test/"), 4, "{run:?}");
+    assert_eq!(lines("group validators 3 test/"), 1, "{run:?}");
+    let none = offline(&[
+        "genesis",
+        "policy",
+        vector("receipt.cose").to_str().unwrap(),
+    ]);
+    assert_eq!(none.code, 2, "{none:?}");
 }
 
 #[test]
