@@ -44,7 +44,7 @@ mod verify;
 
 pub use anchor::{Anchor, KnownMember, LogKey};
 pub use build::{BuildError, Builder, ENTRIES_MAX, Source};
-pub use composition::{Composition, Edge, Part};
+pub use composition::{Composition, Edge, Part, Relation};
 pub use document::check_opening;
 pub use receipts::{verify_cose, verify_receipt};
 pub use report::{

@@ -3,21 +3,25 @@
 //! A rule refuses by its id ([`Rule`]), which is the same in the block's refusals, in the API's
 //! problem type and in `docs/rules.md`. The rules of one group stand in one file below.
 
+mod balance;
 mod components;
+mod container;
 mod endorsement;
 mod evidence;
 mod handover;
+mod inside;
 mod notice;
 mod passport;
 mod profile;
 mod rule;
 mod share;
 mod subject;
+mod transformation;
 
 use crate::id::{ChainId, Height, MemberId, Sequence, StatementId, TimeMs};
 use crate::passport::LifeStep;
 use crate::state::{KeyPurpose, KeyRecord, MemberRecord, Overlay, SlotRecord, StateError, key};
-use crate::statement::{Kind, Statement, Stream};
+use crate::statement::{Basis, Kind, Statement, Stream};
 
 pub use rule::Rule;
 
@@ -140,11 +144,31 @@ pub fn judge(
         Kind::GranularityLinked { part_of } => {
             passport::link_granularity(state, author, &member, statement, part_of)
         }
-        Kind::ComponentLinked { child, .. } => {
-            components::link(state, author, &member, statement, child)
+        Kind::ComponentLinked {
+            child,
+            basis,
+            quantity,
+        } => {
+            let built_in = quantity.as_ref().filter(|_| *basis == Basis::AsBuilt);
+            components::link(state, author, &member, statement, (child, built_in))
         }
         Kind::ComponentConfirmed { link } => components::confirm(state, author, statement, link),
         Kind::Observed { .. } => subject::observe(state, author, &member, statement),
+        Kind::Transformed { inputs, outputs } => {
+            transformation::transform(state, author, &member, inputs, outputs)
+        }
+        Kind::InputConfirmed {
+            transformation,
+            input,
+        } => transformation::confirm(state, author, statement, (transformation, input)),
+        Kind::InputContested {
+            transformation,
+            input,
+        } => transformation::contest(state, author, statement, (transformation, input)),
+        Kind::Aggregated { children } => {
+            container::put_in(state, author, &member, statement, children)
+        }
+        Kind::Disaggregated { children } => container::take_out(state, author, statement, children),
         Kind::Sealed => use_slot(state, author, statement),
         Kind::KeyRevoked { key } => revoke_key(state, author, key),
         Kind::EvidenceRecorded { equivocation } => evidence::record(state, author, equivocation),

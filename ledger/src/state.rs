@@ -6,6 +6,8 @@
 //!
 //! Source: `docs/format.md`, section 7.
 
+mod material;
+
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
@@ -21,6 +23,11 @@ use crate::share::{Covered, Share};
 use crate::signature::PublicKey;
 use crate::state_tree::StateKey;
 use crate::statement::{Granularity, Handed};
+
+pub use material::{
+    BalanceRecord, Component, InputRecord, LinkRecord, PackedRecord, TransformationRecord,
+    UnitBalance,
+};
 
 /// Largest record in bytes.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
@@ -118,9 +125,10 @@ pub struct SubjectRecord {
     pub passport: Option<PassportRecord>,
     /// What it is an item or a batch of.
     pub part_of: Option<SubjectId>,
-    /// Number of its confirmed components, each under its own key.
+    /// Number of its confirmed components and of the transformations that it came out of, each
+    /// under its own key.
     pub components: u32,
-    /// Number of its component links, confirmed or not.
+    /// Number of its component links, and of what went into it, confirmed or not.
     pub links: u32,
     /// Whether its owner said that all of them are there; a new link takes that back.
     pub closed: bool,
@@ -159,19 +167,6 @@ pub struct PassportRecord {
     pub suspended_by: Option<MemberId>,
     /// The entry that issued it.
     pub issued: Sequence,
-}
-
-/// An asserted component link.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
-pub struct LinkRecord {
-    /// The product.
-    pub parent: SubjectId,
-    /// The component.
-    pub child: SubjectId,
-    /// The component's company, once it agreed (or at once, if it is the product's own).
-    pub confirmed_by: Option<MemberId>,
-    /// The component's company, while it denies the link.
-    pub contested_by: Option<MemberId>,
 }
 
 /// An endorsement of a version of a passport.
@@ -278,6 +273,10 @@ impl Record for KeyRecord {}
 impl Record for SubjectRecord {}
 impl Record for StreamRecord {}
 impl Record for LinkRecord {}
+impl Record for Component {}
+impl Record for TransformationRecord {}
+impl Record for BalanceRecord {}
+impl Record for PackedRecord {}
 impl Record for SlotRecord {}
 impl Record for SubjectId {}
 impl Record for StatementId {}
@@ -345,7 +344,23 @@ pub mod key {
         link, "jangbu/state-link/v1", id: StatementId
     }
     state_key! {
-        /// The `n`th confirmed component of a subject: a `SubjectId`.
+        /// A [`super::TransformationRecord`], by the statement.
+        transformation, "jangbu/state-transformation/v1", id: StatementId
+    }
+    state_key! {
+        /// A [`super::BalanceRecord`].
+        balance, "jangbu/state-balance/v1", id: SubjectId
+    }
+    state_key! {
+        /// A [`super::PackedRecord`], by the container and what is in it.
+        packed, "jangbu/state-packed/v1", container: SubjectId, id: SubjectId
+    }
+    state_key! {
+        /// The container that something was put into last by who has it: a `SubjectId`.
+        container, "jangbu/state-container/v1", id: SubjectId
+    }
+    state_key! {
+        /// The `n`th [`super::Component`] of a subject.
         component, "jangbu/state-component/v1", parent: SubjectId, n: u32
     }
     state_key! {

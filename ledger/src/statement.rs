@@ -7,8 +7,10 @@
 //! Source: `docs/format.md`, section 3.
 
 mod kind;
+mod portion;
 mod quantity;
 mod shape;
+mod terms;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -18,11 +20,13 @@ use crate::hash::Domain;
 use crate::id::{ChainId, MemberId, Slot, StatementId};
 use crate::identifier::Identifier;
 
-pub use kind::{
-    Basis, EventType, Fate, Granularity, Handed, Kind, NoticeSort, RevocationReason, SecondLife,
-};
-pub use quantity::Quantity;
+pub use kind::Kind;
+pub use portion::{Portion, THINGS_MAX};
+pub use quantity::{Amount, Quantity};
 pub use shape::ShapeError;
+pub use terms::{
+    Basis, EventType, Fate, Granularity, Handed, NoticeSort, RevocationReason, SecondLife,
+};
 
 /// Largest canonical encoding of one statement, in bytes.
 pub const STATEMENT_BYTES_MAX: usize = 4096;
@@ -63,6 +67,17 @@ pub enum Stream {
     Sealed(Slot),
 }
 
+impl Stream {
+    /// The identifier of an open stream, or of the claims about it.
+    #[must_use]
+    pub const fn identifier(&self) -> Option<&Identifier> {
+        match self {
+            Self::Open(identifier) | Self::Claims(identifier) => Some(identifier),
+            Self::Sealed(_) => None,
+        }
+    }
+}
+
 impl Statement {
     const ID_DOMAIN: Domain = Domain::new("jangbu/statement-id/v1");
 
@@ -84,9 +99,6 @@ impl Statement {
     /// The open identifier whose owner speaks, for the kinds that have exactly one.
     #[must_use]
     pub fn subject(&self) -> Option<&Identifier> {
-        match self.streams.first() {
-            Some(Stream::Open(identifier) | Stream::Claims(identifier)) => Some(identifier),
-            _ => None,
-        }
+        self.streams.first().and_then(Stream::identifier)
     }
 }

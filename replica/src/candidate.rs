@@ -348,7 +348,7 @@ fn append_leaf(
 }
 
 /// Which streams an entry belongs to, and which other things it is found by: what it says its
-/// subject contains, is one of or was made of, from where a recall goes to the subject; and what a
+/// subject contains, holds, is one of or was made of, from where a recall goes to the subject; and what a
 /// use names.
 fn index(
     entry: &Entry,
@@ -368,14 +368,14 @@ fn index(
         }
     }
     let parts: BTreeSet<&Identifier> = match &recorded.statement.kind {
-        Kind::ComponentLinked { child, .. } => BTreeSet::from([child]),
         Kind::GranularityLinked { part_of } => BTreeSet::from([part_of]),
         Kind::Derived { predecessors, .. } => predecessors.iter().collect(),
+        Kind::Aggregated { children } => children.iter().collect(),
         Kind::ShareStep { deed, .. } => match deed.as_ref() {
             Deed::Used(usage) => usage.named().collect(),
             _ => BTreeSet::new(),
         },
-        _ => BTreeSet::new(),
+        kind => kind.made_of().collect(),
     };
     for part in parts {
         used_in.push((part.subject_id(), entry.sequence));

@@ -10,7 +10,9 @@ use crate::id::{EnvelopeId, Height, MemberId, Sequence, Slot, StatementId};
 use crate::identifier::Identifier;
 use crate::merkle::{NodeReader, ProveError, prove_inclusion};
 use crate::note::Note;
-use crate::state::{Record, SlotRecord, StreamSide, decode_record, key};
+use crate::state::{
+    LinkRecord, Record, SlotRecord, StreamSide, TransformationRecord, decode_record, key,
+};
 use crate::state_tree::{self, StateKey, StateNodes, StateTreeError};
 use crate::statement::Kind;
 use crate::tree::{self, HashedList};
@@ -214,12 +216,10 @@ impl<'a, S: Source> Builder<'a, S> {
                 .map(|subject| subject.open.clone())
                 .unwrap_or_default();
             for sequence in listed {
-                let Some((id, child)) = self.component_of(sequence) else {
-                    continue;
-                };
-                self.add_state::<crate::state::LinkRecord>(&key::link(&id))?;
-                if depth.is_none_or(|max| level < max) && seen.insert(child.clone()) {
-                    open.push_back((child, level + 1));
+                for part in self.add_links(sequence)? {
+                    if depth.is_none_or(|max| level < max) && seen.insert(part.clone()) {
+                        open.push_back((part, level + 1));
+                    }
                 }
             }
         }
@@ -283,13 +283,23 @@ impl<'a, S: Source> Builder<'a, S> {
         self.bundle
     }
 
-    /// The component that an entry of the bundle links, with the statement's id.
-    fn component_of(&self, sequence: Sequence) -> Option<(StatementId, Identifier)> {
-        let signed = self.entries.get(&sequence)?;
-        match &signed.statement.statement.kind {
-            Kind::ComponentLinked { child, .. } => Some((signed.id, child.clone())),
-            _ => None,
+    /// What an entry of the bundle says that its subjects are made of; adds how that stands.
+    fn add_links(&mut self, sequence: Sequence) -> Built<Vec<Identifier>, S> {
+        let Some(signed) = self.entries.get(&sequence) else {
+            return Ok(Vec::new());
+        };
+        let (id, kind) = (signed.id, &signed.statement.statement.kind);
+        let parts: Vec<Identifier> = kind.made_of().cloned().collect();
+        match kind {
+            Kind::ComponentLinked { .. } => {
+                self.add_state::<LinkRecord>(&key::link(&id))?;
+            }
+            Kind::Transformed { .. } => {
+                self.add_state::<TransformationRecord>(&key::transformation(&id))?;
+            }
+            _ => {}
         }
+        Ok(parts)
     }
 
     /// Adds all statements of a subject; says whether it is known.

@@ -9,8 +9,8 @@ use super::subject::Complete;
 use super::{Failure, SubjectReport};
 use crate::id::{MemberId, Sequence, StatementId};
 use crate::identifier::Identifier;
-use crate::state::{LinkRecord, key};
-use crate::statement::{Basis, Kind, Quantity};
+use crate::state::{LinkRecord, TransformationRecord, key};
+use crate::statement::{Basis, Kind, Portion, Quantity};
 
 /// A component tree, nearest things first. A thing that is in two products appears once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,13 +35,25 @@ pub struct Part {
     pub subject: SubjectReport,
 }
 
-/// A component link.
+/// How a thing came to be in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// As a component, which it still is.
+    Contains,
+    /// It went into it, and is no longer told apart in it.
+    WentIn,
+}
+
+/// A component link, or something that went into a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Edge {
     /// The product.
     pub parent: Identifier,
     /// The component.
     pub child: Identifier,
+    /// How it came to be in it.
+    pub relation: Relation,
     /// The statement that asserts it.
     pub statement_id: StatementId,
     /// Where it is.
@@ -118,6 +130,12 @@ pub(super) fn verify(
     Ok(composition)
 }
 
+/// How a part stands in a product, as the state says.
+struct Standing {
+    confirmed_by: Option<MemberId>,
+    contested_by: Option<MemberId>,
+}
+
 fn links_of(
     evidence: &mut Evidence<'_>,
     parent: &Identifier,
@@ -126,42 +144,97 @@ fn links_of(
     let mut edges = Vec::new();
     for sequence in &complete.open {
         let proved = evidence.entry(*sequence)?;
-        let Kind::ComponentLinked {
-            child,
-            basis,
-            quantity,
-        } = &proved.recorded.statement.kind
-        else {
-            continue;
-        };
         let (id, member) = (proved.id, proved.recorded.member);
-        let (child, basis, quantity) = (child.clone(), *basis, quantity.clone());
-        let what = format!("the component link of entry {sequence}");
-        let fault = |reason: &str| Failure::Claim {
-            claim: format!("{child} is in {parent}"),
-            reason: reason.into(),
+        let kind = proved.recorded.statement.kind.clone();
+        let stated = match &kind {
+            Kind::ComponentLinked {
+                child,
+                basis,
+                quantity,
+            } => {
+                let standing = of_link(evidence, &id, (parent, child))?;
+                let part = Portion {
+                    of: child.clone(),
+                    quantity: quantity.clone(),
+                };
+                vec![(Relation::Contains, *basis, part, standing)]
+            }
+            Kind::Transformed { inputs, .. } => {
+                let standings = of_inputs(evidence, &id, (parent, inputs))?;
+                let inputs = inputs.iter().cloned().zip(standings);
+                inputs
+                    .map(|(part, standing)| (Relation::WentIn, Basis::AsBuilt, part, standing))
+                    .collect()
+            }
+            _ => continue,
         };
-        let record: LinkRecord = evidence
-            .record(&key::link(&id), &what)?
-            .ok_or_else(|| fault("the state has no such link"))?;
-        if record.parent != parent.subject_id() || record.child != child.subject_id() {
-            return Err(fault("the state's link is of other things"));
-        }
         let name = |member: &MemberId| evidence.anchor.name(member);
-        edges.push(Edge {
-            parent: parent.clone(),
-            child,
-            statement_id: id,
-            sequence: *sequence,
-            basis,
-            quantity,
-            asserted_by: member,
-            asserted_by_name: name(&member),
-            confirmed_by_name: record.confirmed_by.as_ref().map(name),
-            confirmed_by: record.confirmed_by,
-            contested_by_name: record.contested_by.as_ref().map(name),
-            contested_by: record.contested_by,
-        });
+        for (relation, basis, part, standing) in stated {
+            edges.push(Edge {
+                parent: parent.clone(),
+                child: part.of,
+                relation,
+                statement_id: id,
+                sequence: *sequence,
+                basis,
+                quantity: part.quantity,
+                asserted_by: member,
+                asserted_by_name: name(&member),
+                confirmed_by_name: standing.confirmed_by.as_ref().map(name),
+                confirmed_by: standing.confirmed_by,
+                contested_by_name: standing.contested_by.as_ref().map(name),
+                contested_by: standing.contested_by,
+            });
+        }
     }
     Ok(edges)
+}
+
+fn of_link(
+    evidence: &mut Evidence<'_>,
+    id: &StatementId,
+    (parent, child): (&Identifier, &Identifier),
+) -> Result<Standing, Failure> {
+    let fault = |reason: &str| Failure::Claim {
+        claim: format!("{child} is in {parent}"),
+        reason: reason.into(),
+    };
+    let record: LinkRecord = evidence
+        .record(&key::link(id), &format!("the component link {id}"))?
+        .ok_or_else(|| fault("the state has no such link"))?;
+    if record.parent != parent.subject_id() || record.child != child.subject_id() {
+        return Err(fault("the state's link is of other things"));
+    }
+    Ok(Standing {
+        confirmed_by: record.confirmed_by,
+        contested_by: record.contested_by,
+    })
+}
+
+/// How each thing stands that went into a transformation, in the statement's order.
+fn of_inputs(
+    evidence: &mut Evidence<'_>,
+    id: &StatementId,
+    (product, inputs): (&Identifier, &[Portion]),
+) -> Result<Vec<Standing>, Failure> {
+    let fault = |reason: &str| Failure::Claim {
+        claim: format!("{product} came out of the transformation {id}"),
+        reason: reason.into(),
+    };
+    let record: TransformationRecord = evidence
+        .record(
+            &key::transformation(id),
+            &format!("the transformation {id}"),
+        )?
+        .ok_or_else(|| fault("the state has no such transformation"))?;
+    let stated = inputs.iter().map(|input| input.of.subject_id());
+    let known = record.inputs.iter().map(|input| input.subject);
+    if !record.outputs.contains(&product.subject_id()) || !stated.eq(known) {
+        return Err(fault("the state's transformation is of other things"));
+    }
+    let standing = |input: &crate::state::InputRecord| Standing {
+        confirmed_by: input.confirmed_by,
+        contested_by: input.contested_by,
+    };
+    Ok(record.inputs.iter().map(standing).collect())
 }

@@ -309,7 +309,7 @@ fn in_words(finding: &Finding) -> String {
         Finding::Composition(composition) => format!(
             "below {} there are exactly these: {} among {}, each with all its statements",
             composition.root,
-            counted(composition.edges.len(), "component link"),
+            counted(composition.edges.len(), "link"),
             counted(composition.parts.len(), "thing")
         ),
     }

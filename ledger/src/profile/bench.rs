@@ -111,10 +111,8 @@ impl<'r> Bench<'r> {
             Need::ComponentsClosed => {
                 let last = self.facts.said_by_owner(self.subject).filter(|shown| {
                     let kind = &shown.statement.kind;
-                    matches!(
-                        kind,
-                        Kind::ComponentLinked { .. } | Kind::CompositionClosed { .. }
-                    )
+                    matches!(kind, Kind::CompositionClosed { .. })
+                        || kind.made_of().next().is_some()
                 });
                 found(
                     last.last().filter(|shown| {
@@ -201,18 +199,30 @@ impl<'r> Bench<'r> {
             return Found::Unknown(format!("what {} is made of", self.subject));
         };
         let confirmed_later = |link: &StatementId| {
-            let confirms = |shown: &StatementReport| matches!(&shown.statement.kind, Kind::ComponentConfirmed { link: of } if of == link);
+            let confirms = |shown: &StatementReport| match &shown.statement.kind {
+                Kind::ComponentConfirmed { link: of }
+                | Kind::InputConfirmed {
+                    transformation: of, ..
+                } => of == link,
+                _ => false,
+            };
             let mut said = facts.report.statements.iter();
             said.any(|shown| confirms(shown) && shown.height > facts.at.height)
         };
         let mut last = None;
         for shown in facts.said_by_owner(self.subject) {
-            if !matches!(shown.statement.kind, Kind::ComponentLinked { .. }) {
+            if shown.statement.kind.made_of().next().is_none() {
                 continue;
             }
-            let mut edges = composition.edges.iter();
-            let confirmed = edges
-                .any(|edge| edge.statement_id == shown.statement_id && edge.confirmed_by.is_some());
+            // A transformation has an edge for each thing that went in.
+            let edges = composition.edges.iter();
+            let mut stated = edges
+                .filter(|edge| {
+                    edge.statement_id == shown.statement_id && edge.parent == *self.subject
+                })
+                .peekable();
+            let confirmed =
+                stated.peek().is_some() && stated.all(|edge| edge.confirmed_by.is_some());
             if !confirmed || confirmed_later(&shown.statement_id) {
                 return Found::Nowhere;
             }

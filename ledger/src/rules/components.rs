@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{Author, Judgement, Rule, RuleError, refuse_unless, subject};
-use crate::id::{MemberId, StatementId, SubjectId};
+use super::{Author, Judgement, Rule, RuleError, balance, inside, refuse_unless, subject};
+use crate::id::{StatementId, SubjectId};
 use crate::identifier::Identifier;
-use crate::state::{LinkRecord, MemberRecord, Overlay, SubjectRecord, key};
-use crate::statement::Statement;
+use crate::state::{Component, LinkRecord, MemberRecord, Overlay, SubjectRecord, key};
+use crate::statement::{Quantity, Statement};
 
-/// Most subjects looked at in the search for a cycle. A confirmation is one statement: what it
-/// may cost every validator must be bounded.
-const CYCLE_SEARCH_MAX: usize = 4096;
-
+/// `built_in`: how much of the component, when stated and not only planned.
 pub(super) fn link(
     state: &mut Overlay<'_>,
     author: Author<'_>,
     member: &MemberRecord,
     statement: &Statement,
-    child: &Identifier,
+    (child, built_in): (&Identifier, Option<&Quantity>),
 ) -> Judgement {
     let parent = subject::named(statement)?;
     let mut product = subject::own(state, author, member, parent, false)?;
@@ -27,6 +24,7 @@ pub(super) fn link(
     let confirmed_by = own_component.then_some(*author.member);
     if own_component {
         join(state, &mut product, parent_id, child_id)?;
+        balance::consume(state, &child_id, built_in)?;
     }
     let Some(links) = product.links.checked_add(1) else {
         return Err(RuleError::Refused(Rule::LinkTooLarge));
@@ -38,6 +36,7 @@ pub(super) fn link(
         &LinkRecord {
             parent: parent_id,
             child: child_id,
+            built_in: built_in.cloned(),
             confirmed_by,
             contested_by: None,
         },
@@ -56,6 +55,7 @@ pub(super) fn confirm(
     let mut product = subject::known(state, parent)?;
     join(state, &mut product, link.parent, link.child)?;
     state.put(key::subject(&link.parent), &product);
+    balance::consume(state, &link.child, link.built_in.as_ref())?;
     link.confirmed_by = Some(*author.member);
     link.contested_by = None;
     state.put(key::link(link_id), &link);
@@ -108,16 +108,10 @@ fn answerable<'s>(
     };
     refuse_unless(link.confirmed_by.is_none(), Rule::LinkOnce)?;
     refuse_unless(
-        owner(state, &link.child)?.is_some_and(|owner| owner == *author.member),
+        subject::is_owner(state, &link.child, author.member)?,
         Rule::LinkConfirmer,
     )?;
     Ok((parent, link))
-}
-
-fn owner(state: &Overlay<'_>, id: &SubjectId) -> Result<Option<MemberId>, RuleError> {
-    Ok(state
-        .get::<SubjectRecord>(&key::subject(id))?
-        .map(|subject| subject.owner))
 }
 
 /// Adds a confirmed component, unless the product is already somewhere inside it.
@@ -127,26 +121,6 @@ fn join(
     parent: SubjectId,
     child: SubjectId,
 ) -> Judgement {
-    let mut seen = BTreeSet::from([child]);
-    let mut open = vec![child];
-    while let Some(id) = open.pop() {
-        refuse_unless(id != parent, Rule::LinkCycle)?;
-        let count = state
-            .get::<SubjectRecord>(&key::subject(&id))?
-            .map_or(0, |s| s.components);
-        for n in 0..count {
-            if let Some(inner) = state.get::<SubjectId>(&key::component(&id, &n))?
-                && seen.insert(inner)
-            {
-                refuse_unless(seen.len() <= CYCLE_SEARCH_MAX, Rule::LinkTooLarge)?;
-                open.push(inner);
-            }
-        }
-    }
-    let Some(components) = product.components.checked_add(1) else {
-        return Err(RuleError::Refused(Rule::LinkTooLarge));
-    };
-    state.put(key::component(&parent, &product.components), &child);
-    product.components = components;
-    Ok(())
+    inside::refuse_any_of(state, &BTreeSet::from([parent]), [child])?;
+    inside::add(state, product, &parent, Component::Subject(child))
 }

@@ -24,9 +24,7 @@ pub(super) fn offer(
     let (stream, mut product) = subject::spoken_of(state, author, statement)?;
     let holds = match of {
         Handed::Responsibility => product.owner == *author.member,
-        Handed::Custody => {
-            product.owner == *author.member || product.custodian == Some(*author.member)
-        }
+        Handed::Custody => subject::has(&product, author.member),
     };
     refuse_unless(holds, Rule::HandoverHolder)?;
     if of == Handed::Responsibility {
@@ -74,7 +72,7 @@ pub(super) fn accept(
     // Responsibility may have changed hands while custody was on offer.
     let still_held = match record.of {
         Handed::Responsibility => product.owner == record.from,
-        Handed::Custody => product.owner == record.from || product.custodian == Some(record.from),
+        Handed::Custody => subject::has(&product, &record.from),
     };
     refuse_unless(still_held, Rule::HandoverHolder)?;
     record.open = false;

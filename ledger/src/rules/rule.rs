@@ -108,11 +108,25 @@ pub enum Rule {
     SlotOrder,
     /// A version of a profile is published once.
     ProfileOnce,
+    /// There is no such transformation, or nothing such went into it.
+    TransformationKnown,
+    /// No more goes into other things than there is.
+    BalanceExceeded,
+    /// What is stated in one unit is counted in it.
+    BalanceUnit,
+    /// Who has a container, or a thing in it, takes it out.
+    ContainerHolder,
+    /// A thing is in one container.
+    ContainerOnce,
+    /// What is taken out was put in.
+    ContainerKnown,
+    /// No container is inside itself.
+    ContainerCycle,
 }
 
 impl Rule {
     /// Every rule, in the order of their numbers.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 58] = [
         Self::MemberKnown,
         Self::KeyPurpose,
         Self::MemberRole,
@@ -164,6 +178,13 @@ impl Rule {
         Self::SealedOpens,
         Self::SlotOrder,
         Self::ProfileOnce,
+        Self::TransformationKnown,
+        Self::BalanceExceeded,
+        Self::BalanceUnit,
+        Self::ContainerHolder,
+        Self::ContainerOnce,
+        Self::ContainerKnown,
+        Self::ContainerCycle,
     ];
 
     /// The id in documents, errors and problem types.
@@ -221,6 +242,13 @@ impl Rule {
             Self::SealedOpens => "sealed.opens",
             Self::SlotOrder => "slot.order",
             Self::ProfileOnce => "profile.once",
+            Self::TransformationKnown => "transformation.known",
+            Self::BalanceExceeded => "balance.exceeded",
+            Self::BalanceUnit => "balance.unit",
+            Self::ContainerHolder => "container.holder",
+            Self::ContainerOnce => "container.once",
+            Self::ContainerKnown => "container.known",
+            Self::ContainerCycle => "container.cycle",
         }
     }
 
@@ -330,6 +358,23 @@ impl Rule {
                 "the slot was filled before the slot before it, so it does not count"
             }
             Self::ProfileOnce => "this version of the profile is already published",
+            Self::TransformationKnown => {
+                "no such transformation is on the ledger, or this did not go into it, or other things came out of it"
+            }
+            Self::BalanceExceeded => {
+                "more of it would have gone into other things than was made, as its company stated"
+            }
+            Self::BalanceUnit => {
+                "its company stated in another unit how much was made; state the quantity in that one"
+            }
+            Self::ContainerHolder => {
+                "only whoever answers for the container or the thing, or has it, takes the thing out"
+            }
+            Self::ContainerOnce => {
+                "the thing is in a container already; it has to be taken out first"
+            }
+            Self::ContainerKnown => "the thing is not in this container",
+            Self::ContainerCycle => "the container would be inside itself, or the thing inside more than 64 containers",
         }
     }
 }

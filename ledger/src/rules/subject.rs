@@ -1,7 +1,7 @@
 //! Who may speak about what: ownership of identifiers, open and claims streams.
 
 use super::{Author, Judgement, Rule, RuleError, refuse_unless};
-use crate::id::MemberId;
+use crate::id::{MemberId, SubjectId};
 use crate::identifier::Identifier;
 use crate::state::{MemberRecord, Overlay, Role, StateError, StreamRecord, SubjectRecord, key};
 use crate::statement::{Statement, Stream};
@@ -48,6 +48,21 @@ pub(super) const fn opened_by(owner: MemberId) -> SubjectRecord {
         closed: false,
         custodian: None,
     }
+}
+
+/// Whether a member answers for a thing or has it.
+pub(super) fn has(subject: &SubjectRecord, member: &MemberId) -> bool {
+    subject.owner == *member || subject.custodian == Some(*member)
+}
+
+/// Whether a member answers for a thing; nobody does for one that nothing is recorded about.
+pub(super) fn is_owner(
+    state: &Overlay<'_>,
+    id: &SubjectId,
+    member: &MemberId,
+) -> Result<bool, StateError> {
+    let subject = state.get::<SubjectRecord>(&key::subject(id))?;
+    Ok(subject.is_some_and(|subject| subject.owner == *member))
 }
 
 /// The identifier of the statement's one stream; its shape was checked before.

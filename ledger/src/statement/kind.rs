@@ -11,7 +11,10 @@ use crate::equivocation::Equivocation;
 use crate::id::{Digest, KeyId, MemberId, StatementId, TimeMs};
 use crate::identifier::Identifier;
 use crate::share::Deed;
-use crate::statement::Quantity;
+use crate::statement::{
+    Basis, EventType, Fate, Granularity, Handed, NoticeSort, Portion, Quantity, RevocationReason,
+    SecondLife,
+};
 
 /// What kind of thing is said.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -160,127 +163,42 @@ pub enum Kind {
         /// The profile's digest.
         digest: Digest,
     },
-}
-
-/// How coarse the thing is that a passport describes.
-///
-/// Source: Regulation (EU) 2024/1781 (ESPR), Article 9(2)(d).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Granularity {
-    /// One physical thing.
-    Item,
-    /// All things made in one run.
-    Batch,
-    /// A type of product.
-    Model,
-}
-
-/// Why a passport was revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RevocationReason {
-    /// Issued in error.
-    Erroneous,
-    /// The product was withdrawn from the market.
-    Withdrawn,
-    /// Replaced by a passport of another subject.
-    Replaced,
-    /// None of these; the body says more.
-    Unspecified,
-}
-
-/// Whether a composition was built or is planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Basis {
-    /// This very part is in this very product.
-    AsBuilt,
-    /// Parts of this type are meant to be in products of this type.
-    AsPlanned,
-}
-
-/// Sort of an observed event.
-///
-/// Source: EPCIS 2.0, section 7.4; `Other` for what EPCIS has no event for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventType {
-    /// Something happened to one or more objects.
-    Object,
-    /// Objects were put into or taken out of a container.
-    Aggregation,
-    /// Inputs were consumed, outputs produced.
-    Transformation,
-    /// Objects were tied to a business transaction.
-    Transaction,
-    /// Objects were joined to another for long.
-    Association,
-    /// An event that EPCIS does not name.
-    Other,
-}
-
-/// What became of a product.
-///
-/// Source: Regulation (EU) 2023/1542, Article 3(1), on the fates of batteries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fate {
-    /// Its materials were recovered.
-    Recycled,
-    /// It was disposed of.
-    Disposed,
-    /// It left the market that the passport is for.
-    Exported,
-    /// It was lost or destroyed.
-    Lost,
-}
-
-/// How used things came to new use.
-///
-/// Source: Regulation (EU) 2023/1542, Article 3(1)(30) to (33).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecondLife {
-    /// For the same purpose, without change.
-    Reused,
-    /// Checked, cleaned or repaired for the same purpose.
-    PreparedForReuse,
-    /// For another purpose.
-    Repurposed,
-    /// Disassembled and made as new.
-    Remanufactured,
-}
-
-/// What is handed over from member to member.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Handed {
-    /// Who answers for the product and speaks in its stream.
-    Responsibility,
-    /// Who has it.
-    Custody,
-}
-
-/// What a notice is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NoticeSort {
-    /// Give it back.
-    Recall,
-    /// Do not sell it.
-    MarketHold,
-    /// Use it with care.
-    Safety,
+    /// Things went into others, which are no longer told apart in them.
+    Transformed {
+        /// What went in, at most 16; none if this states what was made in the first place.
+        inputs: Vec<Portion>,
+        /// What came out, 1 to 16, in the order of the streams.
+        outputs: Vec<Portion>,
+    },
+    /// The company of what went in agrees with what another company stated.
+    InputConfirmed {
+        /// The statement that it went into something.
+        transformation: StatementId,
+        /// What went in.
+        input: Identifier,
+    },
+    /// The company of what went in denies what another company stated.
+    InputContested {
+        /// The statement that it went into something.
+        transformation: StatementId,
+        /// What went in.
+        input: Identifier,
+    },
+    /// Things were put into a container, and stay what they are.
+    Aggregated {
+        /// What was put in, 1 to 64.
+        children: Vec<Identifier>,
+    },
+    /// Things were taken out of a container.
+    Disaggregated {
+        /// What was taken out, 1 to 64.
+        children: Vec<Identifier>,
+    },
 }
 
 impl Kind {
     /// The names of all kinds, in the order of their numbers.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 31] = [
         "passport_issued",
         "passport_superseded",
         "passport_revoked",
@@ -307,7 +225,24 @@ impl Kind {
         "notice_lifted",
         "share_step",
         "profile_published",
+        "transformed",
+        "input_confirmed",
+        "input_contested",
+        "aggregated",
+        "disaggregated",
     ];
+
+    /// What it says that its subjects are made of, confirmed or not.
+    pub fn made_of(&self) -> impl Iterator<Item = &Identifier> {
+        let (child, inputs): (_, &[Portion]) = match self {
+            Self::ComponentLinked { child, .. } => (Some(child), &[]),
+            Self::Transformed { inputs, .. } => (None, inputs),
+            _ => (None, &[]),
+        };
+        child
+            .into_iter()
+            .chain(inputs.iter().map(|input| &input.of))
+    }
 
     /// The kind's name as JSON, errors and documents write it.
     #[must_use]
@@ -339,6 +274,11 @@ impl Kind {
             Self::NoticeLifted { .. } => "notice_lifted",
             Self::ShareStep { .. } => "share_step",
             Self::ProfilePublished { .. } => "profile_published",
+            Self::Transformed { .. } => "transformed",
+            Self::InputConfirmed { .. } => "input_confirmed",
+            Self::InputContested { .. } => "input_contested",
+            Self::Aggregated { .. } => "aggregated",
+            Self::Disaggregated { .. } => "disaggregated",
         }
     }
 }

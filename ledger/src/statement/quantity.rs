@@ -41,6 +41,13 @@ impl Quantity {
         quantity.is_canonical().then_some(quantity)
     }
 
+    /// How much it is, to be summed up with others of the same unit.
+    #[must_use]
+    pub fn amount(&self) -> Amount {
+        let places = QUANTITY_SCALE_MAX.saturating_sub(self.scale);
+        Amount(u128::from(self.mantissa).saturating_mul(10u128.pow(u32::from(places))))
+    }
+
     pub(super) fn is_canonical(&self) -> bool {
         self.scale <= QUANTITY_SCALE_MAX
             && (self.scale == 0 || !self.mantissa.is_multiple_of(10))
@@ -65,9 +72,57 @@ impl std::fmt::Display for Quantity {
     }
 }
 
+/// A sum of quantities of one unit, in billionths of it: exact, for a quantity has at most nine
+/// decimal places.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct Amount(pub u128);
+
+impl Amount {
+    /// One more; `None` beyond what 128 bits hold.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+}
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let one = 10u128.pow(u32::from(QUANTITY_SCALE_MAX));
+        write!(f, "{}", self.0 / one)?;
+        let rest = self.0 % one;
+        if rest > 0 {
+            let places = format!("{rest:0>9}");
+            write!(f, ".{}", places.trim_end_matches('0'))?;
+        }
+        Ok(())
+    }
+}
+
+/// A decimal number as text: JSON's own numbers are not exact.
+impl Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_add_up_exactly_and_show_as_decimals() {
+        let amount = |text: &str| Quantity::parse(text, "KGM").unwrap().amount();
+        let sum = amount("0.1").plus(amount("0.2")).unwrap();
+        assert_eq!(sum, amount("0.3"));
+        assert_eq!(sum.to_string(), "0.3");
+        assert_eq!(
+            amount("18446744073709551615").to_string(),
+            "18446744073709551615"
+        );
+        assert_eq!(amount("0.000000001").to_string(), "0.000000001");
+        assert_eq!(amount("120").to_string(), "120");
+        assert_eq!(Amount(u128::MAX).plus(Amount(1)), None);
+    }
 
     #[test]
     fn a_quantity_shows_as_it_was_written() {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::portion::{check_contents, check_transformation};
 use super::{
     Kind, PAYLOAD_BYTES_MAX, REFERENCES_MAX, STATEMENT_BYTES_MAX, STREAMS_MAX, Statement, Stream,
+    THINGS_MAX,
 };
 use crate::codec;
 use crate::equivocation::EquivocationError;
@@ -48,6 +50,17 @@ pub enum ShapeError {
     /// No predecessor, too many, or one twice.
     #[error("a product derives from 1 to {PREDECESSORS_MAX} others, each named once")]
     Predecessors,
+    /// Nothing comes out, too much goes in or comes out, or a thing is named twice.
+    #[error(
+        "at most 16 things go into a transformation and 1 to 16 come out, each named once among all"
+    )]
+    Portions,
+    /// A transformation in other streams than those of what comes out.
+    #[error("a transformation stands in the open streams of what comes out, in the same order")]
+    OutputStreams,
+    /// Nothing, too much, or a thing twice.
+    #[error("1 to {THINGS_MAX} things are put into a container or taken out, each named once")]
+    Contents,
     /// A step that states what cannot be.
     #[error("the step of the data share is malformed: {0}")]
     Deed(#[from] DeedError),
@@ -129,6 +142,12 @@ impl Statement {
             (Kind::Derived { predecessors, .. }, Some(subject)) => {
                 check_predecessors(predecessors, subject)?;
             }
+            (Kind::Transformed { inputs, outputs }, _) => {
+                check_transformation(inputs, outputs, &self.streams)?;
+            }
+            (Kind::Aggregated { children } | Kind::Disaggregated { children }, Some(container)) => {
+                check_contents(children, container)?
+            }
             (Kind::ShareStep { deed, .. }, _) => {
                 deed.check()?;
                 if matches!(**deed, Deed::Granted { .. }) {
@@ -155,7 +174,8 @@ impl Statement {
                 | Kind::PassportEnded { .. }
                 | Kind::PassportRegistered { .. }
                 | Kind::Derived { .. }
-                | Kind::CompositionClosed { .. },
+                | Kind::CompositionClosed { .. }
+                | Kind::Aggregated { .. },
                 streams,
             ) => (
                 matches!(streams, [Stream::Open(_)]),
@@ -178,6 +198,7 @@ impl Statement {
                 | Kind::HandoverOffered { .. }
                 | Kind::HandoverAccepted { .. }
                 | Kind::HandoverEnded { .. }
+                | Kind::Disaggregated { .. }
                 | Kind::ShareStep { .. },
                 streams,
             ) => (
@@ -185,12 +206,21 @@ impl Statement {
                 "exactly one stream, its subject's: open if that is the author's, else claims",
             ),
             (
-                Kind::Observed { .. } | Kind::NoticeIssued { .. } | Kind::NoticeLifted { .. },
+                Kind::Observed { .. }
+                | Kind::NoticeIssued { .. }
+                | Kind::NoticeLifted { .. }
+                | Kind::InputConfirmed { .. }
+                | Kind::InputContested { .. },
                 streams,
             ) => (
                 (1..=STREAMS_MAX).contains(&streams.len())
                     && !streams.iter().any(|s| matches!(s, Stream::Sealed(_))),
                 "1 to 16 open or claims streams",
+            ),
+            (Kind::Transformed { .. }, streams) => (
+                (1..=STREAMS_MAX).contains(&streams.len())
+                    && streams.iter().all(|s| matches!(s, Stream::Open(_))),
+                "the open streams of what comes out, 1 to 16",
             ),
             (Kind::ProfilePublished { .. }, streams) => (
                 matches!(streams, [Stream::Open(name)] if name.is_profile()),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod composition;
+mod container;
 mod endorsement;
 mod ground;
 mod handover;
@@ -12,6 +13,7 @@ mod profile;
 mod self_proving;
 mod sequences;
 mod share_life;
+mod transformation;
 
 use jangbu_ledger::share::table;
 
