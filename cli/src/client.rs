@@ -21,10 +21,10 @@ use serde::de::DeserializeOwned;
 use crate::error::CliError;
 
 pub use answer::{
-    Direction, EnvelopeAnswer, FinalStatus, Finality, Item, MemberAnswer, MembersAnswer,
-    OfferAnswer, OutcomeAnswer, Page, PassportAnswer, PeerStatus, PoolStatus, Relation, SlotAnswer,
-    StatementAnswer, StatusAnswer, StreamAnswer, SubjectAnswer, TraceAnswer, TraceEdge, TraceNode,
-    recorded,
+    BalanceAnswer, Direction, EnvelopeAnswer, FinalStatus, Finality, Item, MemberAnswer,
+    MembersAnswer, OfferAnswer, OutcomeAnswer, Page, PassportAnswer, PeerStatus, PoolStatus,
+    Relation, SlotAnswer, StatementAnswer, StatusAnswer, StreamAnswer, SubjectAnswer, TraceAnswer,
+    TraceEdge, TraceNode, recorded,
 };
 pub use http::{Failure, printable};
 pub use post::{Sent, Wait};

@@ -56,6 +56,11 @@ pub struct Remark {
 }
 
 impl Remark {
+    /// No remark.
+    pub(crate) fn none(schema: &str) -> Body<'_> {
+        Self { remark: None }.body(schema)
+    }
+
     /// What is committed to.
     pub(crate) fn body<'a>(&self, schema: &'a str) -> Body<'a> {
         Body {
@@ -90,13 +95,25 @@ pub(crate) fn draft_in(
     body: Body<'_>,
     label: String,
 ) -> Result<Draft, CliError> {
+    draft_of(ctx, vec![stream], subject, kind, body, label)
+}
+
+/// A statement in several streams, of which `subject` is the first one's.
+pub(crate) fn draft_of(
+    ctx: &Context,
+    streams: Vec<Stream>,
+    subject: &Identifier,
+    kind: Kind,
+    body: Body<'_>,
+    label: String,
+) -> Result<Draft, CliError> {
     let (commitment, opening): (_, Opening) =
         document::commit_sections(ctx, subject, body.version, body.schema, body.sections)?;
     Ok(Draft {
         statement: Statement {
             kind,
             occurrence: 0,
-            streams: vec![stream],
+            streams,
             commitment,
             references: Vec::new(),
             payload: Vec::new(),

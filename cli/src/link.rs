@@ -1,24 +1,22 @@
-//! `jangbu link`: what a product contains, and the component's company agreeing or not.
+//! `jangbu link`: what is in what, how it came there, and the other company agreeing or not.
+
+mod answer;
+mod container;
+mod transform;
 
 use clap::ValueEnum;
-use jangbu_ledger::id::StatementId;
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::statement::{Basis, Handed, Kind, Quantity, Stream};
+use jangbu_ledger::statement::{Basis, Handed, Kind, Quantity};
 use serde_json::json;
 
-use crate::client::Direction;
 use crate::context::Context;
-use crate::drafting::{Body, Remark, draft_in, known, open_draft, recorded_statement, whole};
+use crate::drafting::{Body, known, open_draft, whole};
 use crate::error::CliError;
 use crate::handover;
 use crate::submit::{Draft, SubmitOptions, submit_and_print};
 
 /// Schema of what a component link has for a body.
 const SCHEMA_LINKED: &str = "jangbu/component-linked/v1";
-/// Schema of what a confirmation has for a body.
-const SCHEMA_CONFIRMED: &str = "jangbu/component-confirmed/v1";
-/// Schema of what a denial has for a body.
-const SCHEMA_CONTESTED: &str = "jangbu/component-contested/v1";
 /// Schema of what a closure has for a body.
 const SCHEMA_CLOSED: &str = "jangbu/composition-closed/v1";
 
@@ -27,10 +25,16 @@ const SCHEMA_CLOSED: &str = "jangbu/composition-closed/v1";
 pub enum Command {
     /// State that your product contains a component
     Component(Component),
-    /// Agree, as the component's company, with what another company states
-    Confirm(Answer),
-    /// Deny it, as the component's company
-    Contest(Contest),
+    /// State what went into your products and is no longer told apart in them
+    Transform(transform::Transform),
+    /// State that things were put into your container
+    Aggregate(container::Aggregate),
+    /// State that things were taken out of a container
+    Disaggregate(container::Disaggregate),
+    /// Agree, as the part's company, with what another company states
+    Confirm(answer::Confirm),
+    /// Deny it, as the part's company
+    Contest(answer::Contest),
     /// State that everything your product contains is linked
     Close(Close),
     /// Hand a product itself over: one offers, the other accepts
@@ -54,36 +58,6 @@ pub struct Component {
     /// Whether this is what was built or what is planned
     #[arg(long, default_value = "as-built")]
     basis: BasisArg,
-    #[command(flatten)]
-    submit: SubmitOptions,
-}
-
-/// Which link.
-#[derive(Debug, clap::Args)]
-pub struct Named {
-    /// The link's statement id, or the product that contains your component
-    #[arg(value_name = "LINK|PARENT")]
-    link: String,
-    /// Your component
-    child: Option<Identifier>,
-}
-
-/// Arguments of `link confirm`.
-#[derive(Debug, clap::Args)]
-pub struct Answer {
-    #[command(flatten)]
-    named: Named,
-    #[command(flatten)]
-    submit: SubmitOptions,
-}
-
-/// Arguments of `link contest`.
-#[derive(Debug, clap::Args)]
-pub struct Contest {
-    #[command(flatten)]
-    named: Named,
-    #[command(flatten)]
-    remark: Remark,
     #[command(flatten)]
     submit: SubmitOptions,
 }
@@ -122,12 +96,21 @@ impl From<BasisArg> for Basis {
 ///
 /// # Errors
 ///
-/// [`CliError`] if the link is not to be found, or as for `submit`.
+/// [`CliError`] if what is answered is not to be found, or as for `submit`.
 pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
     let (draft, options) = match command {
         Command::Component(args) => (component(&args, ctx)?, args.submit),
-        Command::Confirm(args) => (ctx.patiently(|| confirm(&args.named, ctx))?, args.submit),
-        Command::Contest(args) => (ctx.patiently(|| contest(&args, ctx))?, args.submit),
+        Command::Transform(args) => (transform::draft(&args, ctx)?, args.submit),
+        Command::Aggregate(args) => (
+            ctx.patiently(|| container::put_in(&args, ctx))?,
+            args.submit,
+        ),
+        Command::Disaggregate(args) => (
+            ctx.patiently(|| container::take_out(&args, ctx))?,
+            args.submit,
+        ),
+        Command::Confirm(args) => (ctx.patiently(|| answer::confirm(&args, ctx))?, args.submit),
+        Command::Contest(args) => (ctx.patiently(|| answer::contest(&args, ctx))?, args.submit),
         Command::Close(args) => (ctx.patiently(|| close(&args, ctx))?, args.submit),
         Command::Custody(command) => return handover::run(command, Handed::Custody, ctx),
     };
@@ -150,26 +133,6 @@ fn component(args: &Component, ctx: &Context) -> Result<Draft, CliError> {
     linked(ctx, &args.parent, &args.child, args.basis.into(), quantity)
 }
 
-fn confirm(named: &Named, ctx: &Context) -> Result<Draft, CliError> {
-    let (parent, child, id) = answered(named, ctx)?;
-    confirmed(ctx, &parent, &child, id)
-}
-
-fn contest(args: &Contest, ctx: &Context) -> Result<Draft, CliError> {
-    let (parent, child, link) = answered(&args.named, ctx)?;
-    let label = format!("{parent} contains {child}, contested");
-    let body = args.remark.body(SCHEMA_CONTESTED);
-    let stream = Stream::Claims(parent.clone());
-    draft_in(
-        ctx,
-        stream,
-        &parent,
-        Kind::ComponentContested { link },
-        body,
-        label,
-    )
-}
-
 fn close(args: &Close, ctx: &Context) -> Result<Draft, CliError> {
     let product = &args.product;
     let subject = known(ctx, product)?;
@@ -181,80 +144,6 @@ fn close(args: &Close, ctx: &Context) -> Result<Draft, CliError> {
     };
     let label = format!("{product} contains what is linked, {links} links, and no more");
     open_draft(ctx, product, Kind::CompositionClosed { links }, body, label)
-}
-
-/// The link that is answered: product, component and statement.
-fn answered(
-    named: &Named,
-    ctx: &Context,
-) -> Result<(Identifier, Identifier, StatementId), CliError> {
-    let (parent, child, id) = match &named.child {
-        Some(child) => {
-            let parent: Identifier = named.link.parse().map_err(CliError::input)?;
-            let id = find(ctx, &parent, child)?;
-            (Some(parent), Some(child), id)
-        }
-        None => {
-            let id = named.link.parse().map_err(|_| {
-                CliError::input(format!("{:?} is no statement id", named.link))
-                    .hint("give the link's id, or the product and your component")
-            })?;
-            (None, None, id)
-        }
-    };
-    // The id binds the content: what the node found for us is looked at before it is answered.
-    let (linked_parent, linked_child) = link_of(ctx, &id)?;
-    let differs = parent.is_some_and(|parent| parent != linked_parent)
-        || child.is_some_and(|child| *child != linked_child);
-    if differs {
-        return Err(CliError::unreachable(format!(
-            "the node named statement {id}, which links {linked_parent} and {linked_child}"
-        )));
-    }
-    Ok((linked_parent, linked_child, id))
-}
-
-/// The product and component of a link on the ledger.
-fn link_of(ctx: &Context, id: &StatementId) -> Result<(Identifier, Identifier), CliError> {
-    let absent = || {
-        CliError::refused(format!(
-            "no component link {id} is on the ledger (link.known)"
-        ))
-        .hint("jangbu list --kind component_linked")
-    };
-    let said = recorded_statement(ctx, id, absent)?;
-    match (&said.kind, said.subject()) {
-        (Kind::ComponentLinked { child, .. }, Some(parent)) => Ok((parent.clone(), child.clone())),
-        _ => Err(absent()),
-    }
-}
-
-/// The one link between a product and a component that waits to be confirmed; if all are
-/// confirmed, the first, so that a second run ends like the first.
-fn find(ctx: &Context, parent: &Identifier, child: &Identifier) -> Result<StatementId, CliError> {
-    let trace = ctx.client()?.trace(parent, Direction::Down, Some(1))?;
-    let links = trace
-        .edges
-        .iter()
-        .filter(|edge| edge.parent == *parent && edge.child == *child);
-    let (confirmed, open): (Vec<_>, Vec<_>) = links.partition(|edge| edge.confirmed_by.is_some());
-    match (open.as_slice(), confirmed.first()) {
-        ([one], _) => Ok(one.statement_id),
-        ([], Some(done)) => Ok(done.statement_id),
-        ([], None) => Err(CliError::refused(format!(
-            "nobody states that {parent} contains {child} (link.known)"
-        ))),
-        (several, _) => {
-            let ids: Vec<String> = several
-                .iter()
-                .map(|edge| edge.statement_id.to_string())
-                .collect();
-            Err(
-                CliError::input(format!("{} links wait to be confirmed", several.len()))
-                    .hint(format!("name one of {}", ids.join(", "))),
-            )
-        }
-    }
 }
 
 /// A product contains a component.
@@ -285,33 +174,5 @@ pub fn linked(
         kind,
         body,
         format!("{parent} contains {child}"),
-    )
-}
-
-/// The component's company agrees with a link.
-///
-/// # Errors
-///
-/// [`CliError`] if the vault's secret cannot be had.
-pub fn confirmed(
-    ctx: &Context,
-    parent: &Identifier,
-    child: &Identifier,
-    link: StatementId,
-) -> Result<Draft, CliError> {
-    let body = Body {
-        version: 1,
-        schema: SCHEMA_CONFIRMED,
-        sections: whole(json!({})),
-    };
-    let label = format!("{parent} contains {child}, confirmed");
-    let stream = Stream::Claims(parent.clone());
-    draft_in(
-        ctx,
-        stream,
-        parent,
-        Kind::ComponentConfirmed { link },
-        body,
-        label,
     )
 }

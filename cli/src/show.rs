@@ -337,14 +337,21 @@ impl SubjectShown {
             let named = named.unwrap_or_else(|| format!("subject {}", short(part_of)));
             rows.push(("part of", named));
         }
-        let components = subject.components.unwrap_or(0);
         let all = match subject.closed {
             Some(true) => ", and these are all, its company says",
             _ => "",
         };
         let links = subject.links.unwrap_or(0);
-        let text = format!("{links} linked, {components} confirmed{all}");
-        rows.push(("components", text));
+        rows.push(("components", format!("{links} linked{all}")));
+        for balance in &subject.balance {
+            let made = balance.produced.as_ref();
+            let made = made.map_or("not stated".to_owned(), |made| {
+                format!("{made} {}", balance.unit)
+            });
+            let used = format!("{} {}", balance.consumed, balance.unit);
+            let text = format!("made: {made}, went into other things: {used}");
+            rows.push(("balance", crate::client::printable(&text)));
+        }
         rows.push((
             "statements",
             format!(

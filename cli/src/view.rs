@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jangbu_genesis::TrustAnchor;
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::id::{EnvelopeId, Height, KeyId, Sequence, StatementId, TimeMs};
+use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::{Kind, Statement, Stream};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -166,6 +167,39 @@ fn said(statement: &Statement) -> String {
                 about(statement, &subject)
             )
         }
+        Kind::Transformed { inputs, .. } if inputs.is_empty() => {
+            format!("states how much there is of {}", about(statement, &subject))
+        }
+        Kind::Transformed { inputs, .. } => {
+            let first = inputs.first().map_or("", |input| input.of.as_str());
+            format!(
+                "{} came out of {}",
+                about(statement, &subject),
+                and_more(first, inputs.len())
+            )
+        }
+        Kind::InputConfirmed {
+            transformation,
+            input,
+        } => format!(
+            "confirms that {input} went into {subject} (transformation {})",
+            short(transformation)
+        ),
+        Kind::InputContested {
+            transformation,
+            input,
+        } => format!(
+            "denies that {input} went into {subject} (transformation {})",
+            short(transformation)
+        ),
+        Kind::Aggregated { children } => {
+            let first = children.first().map_or("", Identifier::as_str);
+            format!("put {} into {subject}", and_more(first, children.len()))
+        }
+        Kind::Disaggregated { children } => {
+            let first = children.first().map_or("", Identifier::as_str);
+            format!("took {} out of {subject}", and_more(first, children.len()))
+        }
         Kind::ShareStep { with, deed } => {
             let step = deed.step().name().replace('_', " ");
             format!("in the data share {subject} with {}: {step}", short(with))
@@ -185,7 +219,11 @@ fn said(statement: &Statement) -> String {
 
 /// The first of the statement's subjects, and how many more there are.
 fn about(statement: &Statement, first: &str) -> String {
-    match statement.streams.len() {
+    and_more(first, statement.streams.len())
+}
+
+fn and_more(first: &str, all: usize) -> String {
+    match all {
         0 | 1 => first.to_owned(),
         many => format!("{first} and {} more", many - 1),
     }

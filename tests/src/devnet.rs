@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::binary::jangbu;
 use crate::cluster::{OPERATORS, wait_until};
 
+mod saying;
 mod sharing;
 
 pub use sharing::Sharing;

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::fs;
-
 use jangbu_tests::devnet::{Devnet, Ran};
 use serde_json::Value;
 
@@ -29,36 +27,17 @@ impl Story {
             ("csgv", LOCK),
             ("cml1", SHELF),
         ] {
-            let file = story.devnet.home(member).join("document.json");
-            fs::write(&file, format!(r#"{{"product": "{product}"}}"#)).unwrap();
-            let file = file.to_str().unwrap();
-            let issue = ["passport", "issue", file, "--granularity", "item"];
-            story.says(member, &[&issue[..], &["--product", product]].concat());
+            story.devnet.issues(member, product, "item");
         }
         story
     }
 
-    /// Says it once; a second run says nothing twice and names the same statement.
     fn says(&self, member: &str, arguments: &[&str]) -> String {
-        let first = self.devnet.done(member, arguments).object();
-        assert_eq!(first["duplicate"], false, "{arguments:?}: {first}");
-        let second = self.devnet.done(member, arguments).object();
-        assert_eq!(second["duplicate"], true, "{arguments:?}: {second}");
-        assert_eq!(
-            first["statement_id"], second["statement_id"],
-            "{arguments:?}"
-        );
-        first["statement_id"].as_str().unwrap().to_owned()
+        self.devnet.says(member, arguments)
     }
 
-    /// Tries it: a rule refuses, by its id.
     fn refuses(&self, member: &str, arguments: &[&str], rule: &str) {
-        let before = self.devnet.log_size(member);
-        let ran = self.devnet.jangbu(member, arguments);
-        assert_eq!(ran.code, 3, "{arguments:?}: {ran:?}");
-        assert!(ran.err.contains(rule), "{arguments:?}: {ran:?}");
-        // A refusal is agreed in a block of its own, which has its seal and nothing else.
-        assert!(self.devnet.log_size(member) <= before + 1);
+        self.devnet.refuses(member, arguments, rule);
     }
 
     fn subject(&self, product: &str) -> Value {

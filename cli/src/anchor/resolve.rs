@@ -12,7 +12,7 @@ use jangbu_ledger::id::{StatementId, SubjectId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::{Basis, Stream};
 
-use crate::client::{Direction, SubjectAnswer, TraceEdge};
+use crate::client::{Direction, Relation, SubjectAnswer, TraceEdge};
 use crate::context::Context;
 use crate::document::{self, Opening};
 use crate::error::CliError;
@@ -126,7 +126,11 @@ impl<'a> Resolver<'a> {
         let links = self.links_of(product)?;
         let found = links
             .iter()
-            .filter(|edge| edge.child == *component && edge.basis == basis)
+            .filter(|edge| {
+                edge.child == *component
+                    && edge.relation == Relation::Contains
+                    && edge.basis == basis
+            })
             .min_by_key(|edge| edge.sequence);
         Ok(match found {
             None => Err((

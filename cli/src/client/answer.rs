@@ -292,8 +292,22 @@ pub struct SubjectAnswer {
     /// The last offers to hand it over.
     #[serde(default)]
     pub offers: Vec<OfferAnswer>,
+    /// How much of it was made and went into other things, unit by unit.
+    #[serde(default)]
+    pub balance: Vec<BalanceAnswer>,
     /// The block that the answer is of.
     pub height: Height,
+}
+
+/// How much of a thing there is in one unit, as far as stated by those who had it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BalanceAnswer {
+    /// The unit.
+    pub unit: String,
+    /// How much was made: a decimal number.
+    pub produced: Option<String>,
+    /// How much went into other things: a decimal number.
+    pub consumed: String,
 }
 
 /// The last offer of one sort to hand a subject over.
@@ -383,6 +397,18 @@ pub enum Relation {
     IsOf,
     /// It was made of it, used.
     MadeOf,
+    /// It came out of what it went into.
+    WentIn,
+    /// It is a container that it is in.
+    Holds,
+}
+
+impl Relation {
+    /// Whether the company of the one thing may confirm or contest it.
+    #[must_use]
+    pub const fn is_answered(self) -> bool {
+        matches!(self, Self::Contains | Self::WentIn)
+    }
 }
 
 /// Which way a trace goes.
@@ -392,7 +418,7 @@ pub enum Direction {
     /// To what the product contains.
     #[default]
     Down,
-    /// To what contains it, is one of it or was made of it.
+    /// To what contains or holds it, is one of it or was made of it.
     Up,
 }
 

@@ -267,18 +267,7 @@ fn quantity(item: &At<'_>) -> Result<Option<Quantity>, ReadError> {
         Some(unit) => unit.text()?,
         None => "",
     };
-    let digits = match number.value() {
-        Value::Number(digits) => digits.to_string(),
-        Value::String(digits) => digits.clone(),
-        _ => return Err(number.wrong("expected a number")),
-    };
-    let amount = Quantity::parse(&digits, unit).ok_or_else(|| {
-        number.wrong(format!(
-            "{digits} {unit} is no amount this ledger holds: a decimal number from 0 with at \
-             most 9 places, and a unit of at most 32 bytes"
-        ))
-    })?;
-    Ok(Some(amount))
+    number.amount(unit).map(Some)
 }
 
 /// What sort of aspect a bare payload is; `None` if it is none that says something of a thing

@@ -2,6 +2,7 @@
 
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::json::{self, JsonError};
+use jangbu_ledger::statement::Quantity;
 use serde_json::{Map, Value};
 
 /// Why a document cannot be read, and where in it.
@@ -145,6 +146,25 @@ impl<'a> At<'a> {
     /// What is wrong with it; for a check digit, which one would be right.
     pub fn identifier(&self) -> Result<Identifier, ReadError> {
         Identifier::parse(self.text()?).map_err(|error| self.wrong(error.to_string()))
+    }
+
+    /// This number, or decimal number in a string, as an amount in a unit.
+    ///
+    /// # Errors
+    ///
+    /// If the ledger holds no such amount.
+    pub fn amount(&self, unit: &str) -> Result<Quantity, ReadError> {
+        let digits = match self.value {
+            Value::Number(digits) => digits.to_string(),
+            Value::String(digits) => digits.clone(),
+            _ => return Err(self.wrong("expected a number")),
+        };
+        Quantity::parse(&digits, unit).ok_or_else(|| {
+            self.wrong(format!(
+                "{digits} {unit} is no amount this ledger holds: a decimal number from 0 with at \
+                 most 9 places, and a unit of at most 32 bytes"
+            ))
+        })
     }
 
     fn child(&self, key: &str, value: &'a Value) -> Self {

@@ -1,10 +1,13 @@
 //! EPCIS 2.0 events: one statement each, in the streams of the things it happened to.
 //!
-//! An event stands in the streams of the speaker's own things; one that names only things of
+//! What went into the speaker's things is a transformation, what was put into a container of the
+//! speaker's or taken out of it is that (see [`material`]). Any other event is observed: it stands in the streams of the speaker's own things; one that names only things of
 //! others is what the speaker says about those, in their claims. An event of more than 16 things
 //! takes several statements. Places, parties and devices stay in the body.
 //!
 //! Source: EPCIS 2.0, section 7.4 (event types), GS1 JSON-LD binding.
+
+mod material;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -89,7 +92,8 @@ fn one(
     let label = format!("{file}: event {number}, {name}");
     let mut reading = Reading::default();
     let streams = streams(event, speaker)?;
-    if streams.is_empty() {
+    let material = material::read(event_type, event, speaker)?;
+    if material.is_empty() && streams.is_empty() {
         reading.skipped.push(Skipped {
             label,
             reason: SkipReason::NoSubject,
@@ -113,19 +117,23 @@ fn one(
         version: 1,
         sections,
     });
-    let parts = streams.chunks(STREAMS_MAX).count();
-    for (index, streams) in streams.chunks(STREAMS_MAX).enumerate() {
-        reading.said.push(Said::once(
-            match parts {
-                1 => label.clone(),
-                _ => format!("{label}, part {} of {parts}", index + 1),
-            },
-            What::Observed {
-                event: event_type,
-                streams: streams.to_vec(),
-            },
-            Arc::clone(&body),
-        ));
+    let observed = |streams: &[Stream]| What::Observed {
+        event: event_type,
+        streams: streams.to_vec(),
+    };
+    let parts: Vec<What> = match material.is_empty() {
+        true => streams.chunks(STREAMS_MAX).map(observed).collect(),
+        false => material,
+    };
+    let count = parts.len();
+    for (index, part) in parts.into_iter().enumerate() {
+        let label = match count {
+            1 => label.clone(),
+            _ => format!("{label}, part {} of {count}", index + 1),
+        };
+        reading
+            .said
+            .push(Said::once(label, part, Arc::clone(&body)));
     }
     lots(file, event, speaker, &mut reading)?;
     Ok(reading)

@@ -4,6 +4,8 @@
 //!   {"kind":"passport_issued","subject":"urn:uuid:…","granularity":"item","document":{…}}
 //!   {"kind":"component_linked","subject":"…","child":"…","quantity":{"value":"2.5","unit":"L"}}
 //!   {"kind":"component_confirmed","subject":"…","child":"…"}
+//!   {"kind":"transformed","inputs":[{"of":"…","quantity":{"value":"2","unit":"KGM"}}],"outputs":[{"of":"…"}]}
+//!   {"kind":"aggregated","subject":"…","children":["…"]}
 //!   {"kind":"observed","event":"object","subjects":["…"],"document":{…}}
 //! ```
 
@@ -13,7 +15,7 @@ use jangbu_ledger::id::StatementId;
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::json;
 use jangbu_ledger::statement::{
-    Basis, EventType, Granularity, Quantity, RevocationReason, STREAMS_MAX, Stream,
+    Basis, EventType, Granularity, Portion, Quantity, RevocationReason, STREAMS_MAX, Stream,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -59,10 +61,31 @@ enum Line {
         basis: Option<Basis>,
         link: Option<StatementId>,
     },
+    Transformed {
+        #[serde(default)]
+        inputs: Vec<Part>,
+        outputs: Vec<Part>,
+    },
+    Aggregated {
+        subject: Identifier,
+        children: Vec<Identifier>,
+    },
+    Disaggregated {
+        subject: Identifier,
+        children: Vec<Identifier>,
+    },
     Observed {
         event: EventType,
         subjects: Vec<Identifier>,
     },
+}
+
+/// Some of a thing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    of: Identifier,
+    quantity: Option<Amount>,
 }
 
 /// Members of [`Rest`].
@@ -175,6 +198,18 @@ fn what(line: Line, speaker: &Speaker) -> Result<(What, u32), ReadError> {
             };
             What::Confirmed { subject, link }
         }
+        Line::Transformed { inputs, outputs } => What::Transformed {
+            inputs: portions(inputs)?,
+            outputs: portions(outputs)?,
+        },
+        Line::Aggregated { subject, children } => What::Aggregated {
+            container: subject,
+            children,
+        },
+        Line::Disaggregated { subject, children } => What::Disaggregated {
+            container: subject,
+            children,
+        },
         Line::Observed { event, subjects } => {
             if !(1..=STREAMS_MAX).contains(&subjects.len()) {
                 return Err(ReadError::whole(format!(
@@ -193,6 +228,16 @@ fn what(line: Line, speaker: &Speaker) -> Result<(What, u32), ReadError> {
         }
     };
     Ok((what, version))
+}
+
+fn portions(parts: Vec<Part>) -> Result<Vec<Portion>, ReadError> {
+    let portion = |part: Part| {
+        Ok(Portion {
+            of: part.of,
+            quantity: part.quantity.map(amount).transpose()?,
+        })
+    };
+    parts.into_iter().map(portion).collect()
 }
 
 fn amount(amount: Amount) -> Result<Quantity, ReadError> {

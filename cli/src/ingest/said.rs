@@ -16,7 +16,7 @@ use jangbu_ledger::id::StatementId;
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::share::{Party, Step};
 use jangbu_ledger::statement::{
-    Basis, EventType, Granularity, Kind, Quantity, RevocationReason, Statement, Stream,
+    Basis, EventType, Granularity, Kind, Portion, Quantity, RevocationReason, Statement, Stream,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -95,6 +95,27 @@ pub enum What {
         subject: Identifier,
         /// Which of its links.
         link: Link,
+    },
+    /// Things went into others of the speaker's.
+    Transformed {
+        /// What went in, at most 16.
+        inputs: Vec<Portion>,
+        /// What came out, 1 to 16.
+        outputs: Vec<Portion>,
+    },
+    /// Things were put into a container of the speaker's.
+    Aggregated {
+        /// The container.
+        container: Identifier,
+        /// What was put in, 1 to 64.
+        children: Vec<Identifier>,
+    },
+    /// Things were taken out of a container of the speaker's.
+    Disaggregated {
+        /// The container.
+        container: Identifier,
+        /// What was taken out, 1 to 64.
+        children: Vec<Identifier>,
     },
     /// An event; it belongs to these streams.
     Observed {
@@ -208,10 +229,11 @@ impl Said {
             | What::PartOf { subject, .. }
             | What::Component { subject, .. }
             | What::Confirmed { subject, .. } => Some(subject),
-            What::Observed { streams, .. } => match streams.first() {
-                Some(Stream::Open(identifier) | Stream::Claims(identifier)) => Some(identifier),
-                _ => None,
-            },
+            What::Aggregated { container, .. } | What::Disaggregated { container, .. } => {
+                Some(container)
+            }
+            What::Transformed { outputs, .. } => outputs.first().map(|output| &output.of),
+            What::Observed { streams, .. } => streams.first().and_then(Stream::identifier),
         }
     }
 
@@ -275,6 +297,31 @@ impl Said {
                     vec![Stream::Claims(subject.clone())],
                 )
             }
+            What::Transformed { inputs, outputs } => (
+                Kind::Transformed {
+                    inputs: inputs.clone(),
+                    outputs: outputs.clone(),
+                },
+                outputs.iter().flat_map(|output| open(&output.of)).collect(),
+            ),
+            What::Aggregated {
+                container,
+                children,
+            } => (
+                Kind::Aggregated {
+                    children: children.clone(),
+                },
+                open(container),
+            ),
+            What::Disaggregated {
+                container,
+                children,
+            } => (
+                Kind::Disaggregated {
+                    children: children.clone(),
+                },
+                open(container),
+            ),
             What::Observed { event, streams } => {
                 (Kind::Observed { event: *event }, streams.clone())
             }

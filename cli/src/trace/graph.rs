@@ -167,6 +167,8 @@ pub(super) fn witnesses(edge: &TraceEdge) -> String {
     let sort = match (edge.relation, edge.basis) {
         (Relation::IsOf, _) => ", one of it",
         (Relation::MadeOf, _) => ", made of it",
+        (Relation::WentIn, _) => ", went in",
+        (Relation::Holds, _) => ", packed in it",
         (Relation::Contains, Basis::AsPlanned) => ", as planned",
         (Relation::Contains, Basis::AsBuilt) => "",
     };

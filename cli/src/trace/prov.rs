@@ -1,7 +1,7 @@
 //! A trace as W3C PROV-JSON.
 //!
 //! Things are entities, attributed to their companies; a product was derived from what it contains
-//! or was made of, and is a specialization of its batch or model.
+//! or was made of, and is a specialization of its batch or model. A container is a collection.
 //!
 //! Source: PROV-JSON, W3C Member Submission of 24 April 2013.
 
@@ -39,7 +39,7 @@ pub(super) fn export(traced: &Traced) -> Value {
             agents.insert(agent, about);
         }
     }
-    let (mut derived, mut specialized) = (Map::new(), Map::new());
+    let (mut derived, mut specialized, mut members) = (Map::new(), Map::new(), Map::new());
     for (n, edge) in traced.trace.edges.iter().enumerate() {
         let (parent, child) = (entity(edge.parent.as_str()), entity(edge.child.as_str()));
         // An end that a bound left out is an entity all the same.
@@ -51,6 +51,11 @@ pub(super) fn export(traced: &Traced) -> Value {
         if edge.relation == Relation::IsOf {
             let link = json!({ "prov:specificEntity": parent, "prov:generalEntity": child });
             specialized.insert(format!("_:s{n}"), link);
+            continue;
+        }
+        if edge.relation == Relation::Holds {
+            let link = json!({ "prov:collection": parent, "prov:entity": child });
+            members.insert(format!("_:m{n}"), link);
             continue;
         }
         let mut link = json!({
@@ -76,6 +81,7 @@ pub(super) fn export(traced: &Traced) -> Value {
         ("wasAttributedTo", attributed),
         ("wasDerivedFrom", derived),
         ("specializationOf", specialized),
+        ("hadMember", members),
     ] {
         if !records.is_empty() {
             document[name] = Value::Object(records);

@@ -374,7 +374,9 @@ impl Rule {
                 "the thing is in a container already; it has to be taken out first"
             }
             Self::ContainerKnown => "the thing is not in this container",
-            Self::ContainerCycle => "the container would be inside itself, or the thing inside more than 64 containers",
+            Self::ContainerCycle => {
+                "the container would be inside itself, or the thing inside more than 64 containers"
+            }
         }
     }
 }

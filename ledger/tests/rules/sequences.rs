@@ -355,7 +355,7 @@ fn the_sequences_reach_what_there_is_to_reach() {
         std::collections::BTreeSet::new(),
         std::collections::BTreeSet::new(),
     );
-    for _ in 0..300 {
+    for _ in 0..1000 {
         let all = strategy.new_tree(&mut runner).unwrap().current();
         for (said, outcome) in all.iter().zip(run(&mut Ground::unwatched(), &all)) {
             match outcome {

@@ -10,8 +10,8 @@ use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::passport::Life;
 use jangbu_ledger::share::Deed;
 use jangbu_ledger::state::{
-    HandoverRecord, Record, SlotRecord, StateReader, StreamRecord, SubjectRecord, decode_record,
-    key,
+    BalanceRecord, HandoverRecord, Record, SlotRecord, StateReader, StreamRecord, SubjectRecord,
+    UnitBalance, decode_record, key,
 };
 use jangbu_ledger::state_tree::StateKey;
 use jangbu_ledger::statement::{Granularity, Handed, Kind};
@@ -60,6 +60,8 @@ pub(super) struct SubjectAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     custodian_name: Option<String>,
     offers: Vec<OfferAnswer>,
+    /// How much of it was made and went into other things, unit by unit.
+    balance: Vec<UnitBalance>,
     height: Height,
 }
 
@@ -154,6 +156,7 @@ fn answer(
     let id = identifier.subject_id();
     let subject: Option<SubjectRecord> = record(state, &key::subject(&id))?;
     let claims: Option<StreamRecord> = record(state, &key::claims(&id))?;
+    let balance: Option<BalanceRecord> = record(state, &key::balance(&id))?;
     let name = |member| node.consortium.member_name(&member).map(str::to_owned);
     let owner = subject.as_ref().map(|subject| subject.owner);
     let mut offers = Vec::new();
@@ -177,6 +180,7 @@ fn answer(
             .and_then(|subject| subject.custodian)
             .and_then(name),
         offers,
+        balance: balance.unwrap_or_default().units,
         height,
         identifier,
     }))

@@ -8,8 +8,8 @@ use axum::extract::State;
 use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{MemberId, Sequence, StatementId, SubjectId};
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::state::{LinkRecord, SubjectRecord, key};
-use jangbu_ledger::statement::{Basis, Kind, Quantity};
+use jangbu_ledger::state::{LinkRecord, PackedRecord, SubjectRecord, TransformationRecord, key};
+use jangbu_ledger::statement::{Basis, Kind, Quantity, Statement};
 use jangbu_replica::store::StreamSide;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,8 @@ enum Direction {
     /// What it contains.
     #[default]
     Down,
-    /// What contains it, is one of it, or was made of it: whatever a recall of it reaches.
+    /// What contains or holds it, is one of it, or was made of it: whatever a recall of it
+    /// reaches.
     Up,
 }
 
@@ -98,6 +99,25 @@ enum Relation {
     IsOf,
     /// It was made of it, used.
     MadeOf,
+    /// It came out of what it went into.
+    WentIn,
+    /// It is a container that it is in.
+    Holds,
+}
+
+/// A link as a statement states it, before it is known how it stands.
+struct Stated<'s> {
+    parent: &'s Identifier,
+    child: &'s Identifier,
+    relation: Relation,
+    basis: Basis,
+    quantity: Option<&'s Quantity>,
+}
+
+/// Who stands by a link, besides who states it.
+struct Standing {
+    confirmed_by: Option<MemberId>,
+    contested_by: Option<MemberId>,
 }
 
 pub(super) async fn trace(
@@ -218,7 +238,7 @@ impl Walk<'_> {
                     return Ok(false);
                 }
                 self.statements += 1;
-                if let Some(edge) = self.edge(from, *sequence)? {
+                for edge in self.edges(from, *sequence)? {
                     // There is more beyond, and nobody asked for it.
                     if depth >= depth_max || !self.add(edge, depth) {
                         return Ok(false);
@@ -266,8 +286,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The edge that an entry makes from this thing on.
-    fn edge(&self, from: &Identifier, sequence: Sequence) -> Result<Option<TraceEdge>, Problem> {
+    /// The edges that an entry makes from this thing on.
+    fn edges(&self, from: &Identifier, sequence: Sequence) -> Result<Vec<TraceEdge>, Problem> {
         let bytes = self
             .view
             .entry(sequence)?
@@ -276,64 +296,89 @@ impl Walk<'_> {
             return Err(item::missing(sequence));
         };
         let said = &recorded.statement;
-        let Some(parent) = said.subject() else {
-            return Ok(None);
-        };
-        let (child, relation) = match &said.kind {
-            Kind::ComponentLinked { child, .. } => (child, Relation::Contains),
-            Kind::GranularityLinked { part_of } => (part_of, Relation::IsOf),
-            Kind::Derived { predecessors, .. } => {
-                let Some(of) = predecessors.iter().find(|used| *used == from) else {
-                    return Ok(None);
-                };
-                (of, Relation::MadeOf)
+        let id = said.id(&self.node.consortium.chain_id, &recorded.member);
+        let mut edges = Vec::new();
+        for link in stated(said) {
+            let leads_on = match self.direction {
+                Direction::Down => {
+                    !matches!(link.relation, Relation::IsOf | Relation::MadeOf)
+                        && link.parent == from
+                }
+                Direction::Up => link.child == from,
+            };
+            if !leads_on {
+                continue;
             }
-            _ => return Ok(None),
-        };
-        let leads_here = match self.direction {
-            Direction::Down => relation == Relation::Contains,
-            Direction::Up => child == from,
-        };
-        if !leads_here {
-            return Ok(None);
+            let Some(standing) = self.standing(&id, &recorded.member, &link)? else {
+                continue;
+            };
+            edges.push(TraceEdge {
+                parent: link.parent.clone(),
+                child: link.child.clone(),
+                relation: link.relation,
+                statement_id: id,
+                sequence,
+                basis: link.basis,
+                quantity: link.quantity.cloned(),
+                status: match (standing.confirmed_by, standing.contested_by) {
+                    (Some(_), _) => "confirmed",
+                    (None, Some(_)) => "contested",
+                    (None, None) => "asserted",
+                },
+                asserted_by: self.name(&recorded.member),
+                confirmed_by: standing.confirmed_by.map(|member| self.name(&member)),
+                contested_by: standing.contested_by.map(|member| self.name(&member)),
+            });
         }
-        let author = self.name(&recorded.member);
-        let mut edge = TraceEdge {
-            parent: parent.clone(),
-            child: child.clone(),
-            relation,
-            statement_id: said.id(&self.node.consortium.chain_id, &recorded.member),
-            sequence,
-            basis: Basis::AsBuilt,
-            quantity: None,
-            status: "confirmed",
-            asserted_by: author.clone(),
-            confirmed_by: Some(author),
-            contested_by: None,
-        };
-        if let Kind::ComponentLinked {
-            basis, quantity, ..
-        } = &said.kind
-        {
-            (edge.basis, edge.quantity) = (*basis, quantity.clone());
-            self.stand(&mut edge)?;
-        }
-        Ok(Some(edge))
+        Ok(edges)
     }
 
-    /// Notes whether the component's company stands by a component link.
-    fn stand(&self, edge: &mut TraceEdge) -> Result<(), Problem> {
-        let link: Option<LinkRecord> = record(&self.view, &key::link(&edge.statement_id))?;
-        let confirmed_by = link.as_ref().and_then(|link| link.confirmed_by);
-        let contested_by = link.and_then(|link| link.contested_by);
-        edge.status = match (confirmed_by, contested_by) {
-            (Some(_), _) => "confirmed",
-            (None, Some(_)) => "contested",
-            (None, None) => "asserted",
+    /// Who stands by a link that a statement states; `None` if it does not hold any more.
+    fn standing(
+        &self,
+        id: &StatementId,
+        author: &MemberId,
+        link: &Stated<'_>,
+    ) -> Result<Option<Standing>, Problem> {
+        let child = link.child.subject_id();
+        let by_author = Standing {
+            confirmed_by: Some(*author),
+            contested_by: None,
         };
-        edge.confirmed_by = confirmed_by.map(|member| self.name(&member));
-        edge.contested_by = contested_by.map(|member| self.name(&member));
-        Ok(())
+        Ok(Some(match link.relation {
+            Relation::IsOf | Relation::MadeOf => by_author,
+            Relation::Contains => {
+                let record: Option<LinkRecord> = record(&self.view, &key::link(id))?;
+                Standing {
+                    confirmed_by: record.as_ref().and_then(|link| link.confirmed_by),
+                    contested_by: record.and_then(|link| link.contested_by),
+                }
+            }
+            Relation::WentIn => {
+                let record: Option<TransformationRecord> =
+                    record(&self.view, &key::transformation(id))?;
+                let mut inputs = record
+                    .map_or_else(Vec::new, |record| record.inputs)
+                    .into_iter();
+                let input = inputs.find(|input| input.subject == child);
+                Standing {
+                    confirmed_by: input.as_ref().and_then(|input| input.confirmed_by),
+                    contested_by: input.and_then(|input| input.contested_by),
+                }
+            }
+            Relation::Holds => {
+                let at = key::packed(&link.parent.subject_id(), &child);
+                let packed: Option<PackedRecord> = record(&self.view, &at)?;
+                match packed.filter(|packed| packed.inside && packed.statement == *id) {
+                    Some(packed) if packed.agreed => by_author,
+                    Some(_) => Standing {
+                        confirmed_by: None,
+                        contested_by: None,
+                    },
+                    None => return Ok(None),
+                }
+            }
+        }))
     }
 
     fn name(&self, member: &MemberId) -> String {
@@ -341,5 +386,51 @@ impl Walk<'_> {
             .consortium
             .member_name(member)
             .map_or_else(|| member.to_string(), str::to_owned)
+    }
+}
+
+/// The links that a statement states.
+fn stated(said: &Statement) -> Vec<Stated<'_>> {
+    let Some(subject) = said.subject() else {
+        return Vec::new();
+    };
+    let link = |child, relation| Stated {
+        parent: subject,
+        child,
+        relation,
+        basis: Basis::AsBuilt,
+        quantity: None,
+    };
+    match &said.kind {
+        Kind::ComponentLinked {
+            child,
+            basis,
+            quantity,
+        } => vec![Stated {
+            basis: *basis,
+            quantity: quantity.as_ref(),
+            ..link(child, Relation::Contains)
+        }],
+        Kind::GranularityLinked { part_of } => vec![link(part_of, Relation::IsOf)],
+        Kind::Derived { predecessors, .. } => {
+            let used = predecessors.iter();
+            used.map(|used| link(used, Relation::MadeOf)).collect()
+        }
+        Kind::Aggregated { children } => {
+            let inside = children.iter();
+            inside.map(|child| link(child, Relation::Holds)).collect()
+        }
+        Kind::Transformed { inputs, outputs } => {
+            let each = outputs
+                .iter()
+                .flat_map(|output| inputs.iter().map(move |input| (output, input)));
+            each.map(|(output, input)| Stated {
+                parent: &output.of,
+                quantity: input.quantity.as_ref(),
+                ..link(&input.of, Relation::WentIn)
+            })
+            .collect()
+        }
+        _ => Vec::new(),
     }
 }

@@ -10,8 +10,8 @@ use jangbu_ledger::codec;
 use jangbu_ledger::commitment::{Commitment, schema_digest};
 use jangbu_ledger::id::{ChainId, Digest, MemberId, StatementId, TimeMs};
 use jangbu_ledger::statement::{
-    Basis, EventType, Fate, Granularity, Handed, Kind, NoticeSort, Quantity, RevocationReason,
-    SecondLife, Statement, Stream,
+    Basis, EventType, Fate, Granularity, Handed, Kind, NoticeSort, Portion, Quantity,
+    RevocationReason, SecondLife, Statement, Stream,
 };
 use jangbu_tests::world::story::{self, BATCH, PART, PRODUCT};
 
@@ -162,6 +162,51 @@ pub(crate) fn statements() -> Vec<Statement> {
                 digest: Digest([10; 32]),
             },
             open("profile:eu-battery/ev"),
+        ),
+        (
+            Kind::Transformed {
+                inputs: vec![
+                    Portion {
+                        of: id(BATCH),
+                        quantity: Quantity::parse("2.5", "KGM"),
+                    },
+                    Portion {
+                        of: id(PART),
+                        quantity: None,
+                    },
+                ],
+                outputs: vec![Portion {
+                    of: id(PRODUCT),
+                    quantity: Quantity::parse("300", "unit:piece"),
+                }],
+            },
+            open(PRODUCT),
+        ),
+        (
+            Kind::InputConfirmed {
+                transformation: StatementId([5; 32]),
+                input: id(PART),
+            },
+            vec![Stream::Claims(id(PRODUCT))],
+        ),
+        (
+            Kind::InputContested {
+                transformation: StatementId([5; 32]),
+                input: id(PART),
+            },
+            vec![Stream::Claims(id(PRODUCT))],
+        ),
+        (
+            Kind::Aggregated {
+                children: vec![id(PART), id(PRODUCT)],
+            },
+            open(BATCH),
+        ),
+        (
+            Kind::Disaggregated {
+                children: vec![id(PART)],
+            },
+            vec![Stream::Claims(id(BATCH))],
         ),
     ];
     let mut all: Vec<Statement> = kinds

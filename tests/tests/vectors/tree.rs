@@ -96,6 +96,14 @@ pub(crate) fn state() -> Value {
             "subject": {"subject_id": SubjectId([1; 32]), "key": key::subject(&SubjectId([1; 32]))},
             "claims": {"subject_id": SubjectId([1; 32]), "key": key::claims(&SubjectId([1; 32]))},
             "link": {"statement_id": StatementId([1; 32]), "key": key::link(&StatementId([1; 32]))},
+            "transformation": {"statement_id": StatementId([1; 32]), "key": key::transformation(&StatementId([1; 32]))},
+            "balance": {"subject_id": SubjectId([1; 32]), "key": key::balance(&SubjectId([1; 32]))},
+            "packed": {
+                "container": SubjectId([1; 32]),
+                "subject_id": SubjectId([2; 32]),
+                "key": key::packed(&SubjectId([1; 32]), &SubjectId([2; 32])),
+            },
+            "container": {"subject_id": SubjectId([1; 32]), "key": key::container(&SubjectId([1; 32]))},
             "component": {
                 "subject_id": SubjectId([1; 32]),
                 "n": 300,

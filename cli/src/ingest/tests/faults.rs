@@ -1,5 +1,6 @@
 //! Every way in which a document may be wrong, and lines.
 
+use jangbu_ledger::commitment::Commitment;
 use serde_json::{Value, json};
 
 use super::super::said::{Body, What};
@@ -119,6 +120,58 @@ fn an_event_of_many_things_takes_several_statements() {
         })
         .collect();
     assert_eq!(streams, [16, 16, 3]);
+}
+
+#[test]
+fn an_event_that_says_more_than_a_statement_holds_is_observed() {
+    let own = |n: u32| format!("https://id.gs1.org/01/09521234002000/21/N{n}");
+    let others = "https://id.gs1.org/01/04012345000009/21/1";
+    let time = "2026-01-22T09:15:00.000Z";
+    let transformed = |inputs: Value, outputs: Value| {
+        json!({"type": "TransformationEvent", "eventTime": time,
+               "inputEPCList": inputs, "outputEPCList": outputs})
+    };
+    let packed = |action: &str, parent: &str, children: Value| {
+        json!({"type": "AggregationEvent", "eventTime": time, "action": action,
+               "parentID": parent, "childEPCs": children})
+    };
+    let crate_ = "https://id.gs1.org/00/095212340000000174";
+    let many: Vec<String> = (0..17).map(own).collect();
+    for (event, expected) in [
+        (transformed(json!([others]), json!([own(1)])), "transformed"),
+        (transformed(json!([]), json!([own(1)])), "transformed"),
+        (transformed(json!(many), json!([own(99)])), "observed"),
+        (transformed(json!([own(1)]), json!([others])), "observed"),
+        (transformed(json!([own(1)]), json!([own(1)])), "observed"),
+        (
+            transformed(json!(["urn:jaif:id:obj:37SUN321456A"]), json!([own(1)])),
+            "observed",
+        ),
+        (packed("ADD", crate_, json!([own(1), others])), "aggregated"),
+        (packed("DELETE", crate_, json!([own(1)])), "disaggregated"),
+        // Everything in it, which only who looks inside can say.
+        (packed("DELETE", crate_, json!([])), "observed"),
+        (packed("OBSERVE", crate_, json!([own(1)])), "observed"),
+        (packed("ADD", others, json!([own(1)])), "observed"),
+        (packed("ADD", crate_, json!([own(1), own(1)])), "observed"),
+    ] {
+        let bytes = serde_json::to_vec(&event).unwrap();
+        let reading = read("event.json", &bytes, &speaker("9521234")).unwrap();
+        let kinds: Vec<&str> = reading
+            .said
+            .iter()
+            .map(|said| {
+                let statement = said.statement(Commitment::NOTHING, None).unwrap();
+                statement.check_shape().unwrap();
+                statement.kind.name()
+            })
+            .collect();
+        assert!(
+            kinds.iter().all(|kind| *kind == expected),
+            "{kinds:?} of {event}"
+        );
+        assert!(!kinds.is_empty(), "{event}");
+    }
 }
 
 #[test]
