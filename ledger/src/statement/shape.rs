@@ -146,7 +146,7 @@ impl Statement {
                 check_transformation(inputs, outputs, &self.streams)?;
             }
             (Kind::Aggregated { children } | Kind::Disaggregated { children }, Some(container)) => {
-                check_contents(children, container)?
+                check_contents(children, container)?;
             }
             (Kind::ShareStep { deed, .. }, _) => {
                 deed.check()?;
