@@ -312,6 +312,9 @@ impl SubjectShown {
         if let Some(custodian) = &subject.custodian_name {
             rows.push(("held by", crate::client::printable(custodian)));
         }
+        if let Some(container) = &subject.container {
+            rows.push(("packed in", container.to_string()));
+        }
         if let Some(passport) = &subject.passport {
             let mut text = format!("{:?}, version {}", passport.granularity, passport.version);
             text.make_ascii_lowercase();

@@ -32,6 +32,10 @@ pub use material::{
 /// Largest record in bytes.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 
+/// Most records that one member's statements may make everyone look at in searches (for cycles, for
+/// containers) in one block: a third of a second of reading.
+pub const SEARCHED_MAX: u32 = 65_536;
+
 /// Why state could not be read. Never the fault of a statement: the caller must stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the ledger's state: {0}")]
@@ -410,6 +414,7 @@ pub struct Overlay<'a> {
     base: &'a dyn StateReader,
     accepted: BTreeMap<StateKey, Option<Vec<u8>>>,
     tentative: BTreeMap<StateKey, Option<Vec<u8>>>,
+    searched: BTreeMap<MemberId, u32>,
 }
 
 impl<'a> Overlay<'a> {
@@ -420,7 +425,16 @@ impl<'a> Overlay<'a> {
             base,
             accepted: BTreeMap::new(),
             tentative: BTreeMap::new(),
+            searched: BTreeMap::new(),
         }
+    }
+
+    /// Counts one more record that a member's statements make everyone look at in searches; says
+    /// whether the member's share of the block still has room for it. Refused statements count.
+    pub fn search_one(&mut self, member: &MemberId) -> bool {
+        let searched = self.searched.entry(*member).or_default();
+        *searched = searched.saturating_add(1);
+        *searched <= SEARCHED_MAX
     }
 
     /// Reads a record as the running statement sees it.

@@ -154,7 +154,7 @@ fn a_product_has_passports_at_three_granularities_a_new_version_an_end_and_a_lif
     assert_eq!(ids(&again), ids(&ran));
 
     for (id, granularity, statements) in
-        [(MODEL, "model", 1), (BATCH, "batch", 2), (ITEM, "item", 11)]
+        [(MODEL, "model", 1), (BATCH, "batch", 2), (ITEM, "item", 10)]
     {
         let shown = devnet.settled("veritas", &["show", id]).object();
         let text = shown.to_string();
@@ -165,6 +165,16 @@ fn a_product_has_passports_at_three_granularities_a_new_version_an_end_and_a_lif
         let listed = devnet.done("veritas", &["list", "--subject", id, "--all"]);
         assert_eq!(listed.lines().len(), statements, "{id}");
     }
+
+    // What it was made of, and which pallet it is on, is said as such.
+    let shown = devnet.settled("veritas", &["show", ITEM]).object();
+    assert_eq!(
+        shown["container"],
+        "https://id.gs1.org/00/095212340000000174"
+    );
+    let trace = devnet.settled("veritas", &["trace", ITEM]).object();
+    assert_eq!(trace["edges"][1]["relation"], "went_in", "{trace}");
+    assert_eq!(trace["edges"][1]["quantity"]["unit"], "EA");
 
     let newer = devnet.home("amperia").join("newer.json");
     let mut document: Value = serde_json::from_slice(&fs::read(&item).unwrap()).unwrap();

@@ -292,6 +292,9 @@ pub struct SubjectAnswer {
     /// The last offers to hand it over.
     #[serde(default)]
     pub offers: Vec<OfferAnswer>,
+    /// What it is in, if who has it put it there.
+    #[serde(default)]
+    pub container: Option<Identifier>,
     /// How much of it was made and went into other things, unit by unit.
     #[serde(default)]
     pub balance: Vec<BalanceAnswer>,

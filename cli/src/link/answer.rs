@@ -58,34 +58,41 @@ struct Asserted {
     went_in: bool,
 }
 
+impl Asserted {
+    /// The transformation and what went into it, if it is one.
+    fn as_input(&self) -> Option<(StatementId, Identifier)> {
+        self.went_in.then(|| (self.id, self.part.clone()))
+    }
+}
+
 pub(super) fn confirm(args: &Confirm, ctx: &Context) -> Result<Draft, CliError> {
     let asserted = asserted(&args.named, ctx)?;
-    let (link, input) = (asserted.id, asserted.part.clone());
-    let (kind, schema) = if asserted.went_in {
-        let transformation = link;
-        let kind = Kind::InputConfirmed {
-            transformation,
-            input,
-        };
-        (kind, SCHEMA_INPUT_CONFIRMED)
-    } else {
-        (Kind::ComponentConfirmed { link }, SCHEMA_CONFIRMED)
+    let link = asserted.id;
+    let (kind, schema) = match asserted.as_input() {
+        Some((transformation, input)) => {
+            let kind = Kind::InputConfirmed {
+                transformation,
+                input,
+            };
+            (kind, SCHEMA_INPUT_CONFIRMED)
+        }
+        None => (Kind::ComponentConfirmed { link }, SCHEMA_CONFIRMED),
     };
     answer(ctx, &asserted, kind, Remark::none(schema), "confirmed")
 }
 
 pub(super) fn contest(args: &Contest, ctx: &Context) -> Result<Draft, CliError> {
     let asserted = asserted(&args.named, ctx)?;
-    let (link, input) = (asserted.id, asserted.part.clone());
-    let (kind, schema) = if asserted.went_in {
-        let transformation = link;
-        let kind = Kind::InputContested {
-            transformation,
-            input,
-        };
-        (kind, SCHEMA_INPUT_CONTESTED)
-    } else {
-        (Kind::ComponentContested { link }, SCHEMA_CONTESTED)
+    let link = asserted.id;
+    let (kind, schema) = match asserted.as_input() {
+        Some((transformation, input)) => {
+            let kind = Kind::InputContested {
+                transformation,
+                input,
+            };
+            (kind, SCHEMA_INPUT_CONTESTED)
+        }
+        None => (Kind::ComponentContested { link }, SCHEMA_CONTESTED),
     };
     answer(ctx, &asserted, kind, args.remark.body(schema), "contested")
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Traced;
-use super::graph::{Standing, amount};
+use super::graph::{Standing, label};
 
 pub(super) fn draw(traced: &Traced) -> String {
     let graph = traced.graph();
@@ -34,7 +34,7 @@ pub(super) fn draw(traced: &Traced) -> String {
             "  {} -> {} [label={}, {style}];",
             quoted(edge.parent.as_str()),
             quoted(edge.child.as_str()),
-            quoted(&amount(edge).unwrap_or_default())
+            quoted(&label(edge).unwrap_or_default())
         );
     }
     text.push_str("}\n");

@@ -181,6 +181,21 @@ pub(super) fn witnesses(edge: &TraceEdge) -> String {
     })
 }
 
+/// What stands beside a link in a picture: how much, and how it came there if not as a component.
+pub(super) fn label(edge: &TraceEdge) -> Option<String> {
+    let sort = match edge.relation {
+        Relation::Contains => None,
+        Relation::IsOf => Some("one of it"),
+        Relation::MadeOf => Some("made of it"),
+        Relation::WentIn => Some("went in"),
+        Relation::Holds => Some("packed in"),
+    };
+    match (amount(edge), sort) {
+        (Some(amount), Some(sort)) => Some(format!("{amount} {sort}")),
+        (amount, sort) => amount.or_else(|| sort.map(str::to_owned)),
+    }
+}
+
 /// How much of the component a link states.
 pub(super) fn amount(edge: &TraceEdge) -> Option<String> {
     let quantity = edge.quantity.as_ref()?;

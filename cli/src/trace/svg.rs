@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use jangbu_ledger::identifier::Identifier;
 
 use super::Traced;
-use super::graph::{Graph, Standing, amount, witnesses};
+use super::graph::{Graph, Standing, label, witnesses};
 use super::layout::{Place, places};
 use crate::client::TraceEdge;
 
@@ -160,13 +160,13 @@ fn link(
         x2.saturating_sub(bend),
         escaped(&witnesses(edge))
     );
-    if let Some(amount) = amount(edge) {
+    if let Some(beside) = label(edge) {
         let _ = writeln!(
             text,
             "<text class=\"amount\" x=\"{}\" y=\"{}\">{}</text>",
             usize::midpoint(x1, x2),
             usize::midpoint(y1, y2).saturating_sub(6),
-            escaped(&shortened(&amount))
+            escaped(&shortened(&beside))
         );
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn link(
         subject::find(state, child)?.is_some_and(|component| component.owner == *author.member);
     let confirmed_by = own_component.then_some(*author.member);
     if own_component {
-        join(state, &mut product, parent_id, child_id)?;
+        join(state, author, &mut product, parent_id, child_id)?;
         balance::consume(state, &child_id, built_in)?;
     }
     let Some(links) = product.links.checked_add(1) else {
@@ -53,7 +53,7 @@ pub(super) fn confirm(
 ) -> Judgement {
     let (parent, mut link) = answerable(state, author, statement, link_id)?;
     let mut product = subject::known(state, parent)?;
-    join(state, &mut product, link.parent, link.child)?;
+    join(state, author, &mut product, link.parent, link.child)?;
     state.put(key::subject(&link.parent), &product);
     balance::consume(state, &link.child, link.built_in.as_ref())?;
     link.confirmed_by = Some(*author.member);
@@ -117,10 +117,11 @@ fn answerable<'s>(
 /// Adds a confirmed component, unless the product is already somewhere inside it.
 fn join(
     state: &mut Overlay<'_>,
+    author: Author<'_>,
     product: &mut SubjectRecord,
     parent: SubjectId,
     child: SubjectId,
 ) -> Judgement {
-    inside::refuse_any_of(state, &BTreeSet::from([parent]), [child])?;
+    inside::refuse_any_of(state, author, &BTreeSet::from([parent]), [child])?;
     inside::add(state, product, &parent, Component::Subject(child))
 }

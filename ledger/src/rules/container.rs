@@ -22,6 +22,7 @@ pub(super) fn put_in(
     let name = subject::named(statement)?;
     let container = subject::own(state, author, member, name, false)?;
     let id = name.subject_id();
+    let around = around(state, author, &id)?;
     for child in children {
         let child_id = child.subject_id();
         let known = subject::find(state, child)?;
@@ -34,7 +35,7 @@ pub(super) fn put_in(
         )?;
         if agreed {
             refuse_unless(outer(state, &child_id)?.is_none(), Rule::ContainerOnce)?;
-            refuse_inside_itself(state, &id, &child_id)?;
+            refuse_unless(!around.contains(&child_id), Rule::ContainerCycle)?;
             state.put(key::container(&child_id), &id);
         }
         let record = PackedRecord {
@@ -84,18 +85,19 @@ fn outer(state: &Overlay<'_>, id: &SubjectId) -> Result<Option<SubjectId>, RuleE
     Ok(packed.filter(|packed| packed.inside).map(|_| container))
 }
 
-fn refuse_inside_itself(
-    state: &Overlay<'_>,
+/// A container and all that it is in.
+fn around(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
     container: &SubjectId,
-    child: &SubjectId,
-) -> Judgement {
-    let mut around = Some(*container);
-    for _ in 0..=NESTED_MAX {
-        let Some(one) = around else {
-            return Ok(());
-        };
-        refuse_unless(one != *child, Rule::ContainerCycle)?;
-        around = outer(state, &one)?;
+) -> Result<Vec<SubjectId>, RuleError> {
+    let mut around = vec![*container];
+    let mut next = outer(state, container)?;
+    while let Some(one) = next {
+        refuse_unless(around.len() < NESTED_MAX, Rule::ContainerCycle)?;
+        refuse_unless(state.search_one(author.member), Rule::SearchLater)?;
+        around.push(one);
+        next = outer(state, &one)?;
     }
-    Err(RuleError::Refused(Rule::ContainerCycle))
+    Ok(around)
 }

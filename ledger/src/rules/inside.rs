@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Judgement, Rule, RuleError, refuse_unless};
+use super::{Author, Judgement, Rule, RuleError, refuse_unless};
 use crate::id::SubjectId;
 use crate::state::{Component, Overlay, SubjectRecord, TransformationRecord, key};
 
-/// Most subjects and transformations looked at in the search for a cycle. A confirmation is one
-/// statement: what it may cost every validator must be bounded.
+/// Most links looked at in the search for a cycle. A confirmation is one statement: what it may
+/// cost every validator must be bounded.
 const SEARCH_MAX: usize = 4096;
 
 /// Adds one more component to a subject; the caller writes the subject back.
@@ -27,49 +27,42 @@ pub(super) fn add(
 
 /// Refuses if any of the products is one of the parts, or anywhere inside one.
 pub(super) fn refuse_any_of(
-    state: &Overlay<'_>,
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
     products: &BTreeSet<SubjectId>,
     parts: impl IntoIterator<Item = SubjectId>,
 ) -> Judgement {
     let mut open: Vec<Component> = parts.into_iter().map(Component::Subject).collect();
     let mut seen: BTreeSet<Component> = open.iter().copied().collect();
+    let mut looked_at = 0;
     while let Some(component) = open.pop() {
-        let inner = match component {
+        let mut follow = |state: &mut Overlay<'_>, inner: Component| {
+            looked_at += 1;
+            refuse_unless(looked_at <= SEARCH_MAX, Rule::LinkTooLarge)?;
+            refuse_unless(state.search_one(author.member), Rule::SearchLater)?;
+            if seen.insert(inner) {
+                open.push(inner);
+            }
+            Ok::<(), RuleError>(())
+        };
+        match component {
             Component::Subject(id) => {
                 refuse_unless(!products.contains(&id), Rule::LinkCycle)?;
-                of_subject(state, &id)?
+                let subject = state.get::<SubjectRecord>(&key::subject(&id))?;
+                for n in 0..subject.map_or(0, |subject| subject.components) {
+                    if let Some(inner) = state.get(&key::component(&id, &n))? {
+                        follow(state, inner)?;
+                    }
+                }
             }
             Component::Transformation(id) => {
                 let record = state.get::<TransformationRecord>(&key::transformation(&id))?;
-                confirmed(record.as_ref())
-            }
-        };
-        for component in inner {
-            if seen.insert(component) {
-                refuse_unless(seen.len() <= SEARCH_MAX, Rule::LinkTooLarge)?;
-                open.push(component);
+                let inputs = record.map_or_else(Vec::new, |record| record.inputs);
+                for input in inputs.iter().filter(|input| input.confirmed_by.is_some()) {
+                    follow(state, Component::Subject(input.subject))?;
+                }
             }
         }
     }
     Ok(())
-}
-
-fn of_subject(state: &Overlay<'_>, id: &SubjectId) -> Result<Vec<Component>, RuleError> {
-    let subject = state.get::<SubjectRecord>(&key::subject(id))?;
-    let count = subject.map_or(0, |subject| subject.components);
-    // One more than may be looked at is enough to refuse.
-    let count = count.min(u32::try_from(SEARCH_MAX + 1).unwrap_or(u32::MAX));
-    let mut found = Vec::new();
-    for n in 0..count {
-        found.extend(state.get::<Component>(&key::component(id, &n))?);
-    }
-    Ok(found)
-}
-
-fn confirmed(record: Option<&TransformationRecord>) -> Vec<Component> {
-    let inputs = record.map_or(&[][..], |record| &record.inputs);
-    let confirmed = inputs.iter().filter(|input| input.confirmed_by.is_some());
-    confirmed
-        .map(|input| Component::Subject(input.subject))
-        .collect()
 }

@@ -122,11 +122,13 @@ pub enum Rule {
     ContainerKnown,
     /// No container is inside itself.
     ContainerCycle,
+    /// A member's statements cost everyone so much in one block.
+    SearchLater,
 }
 
 impl Rule {
     /// Every rule, in the order of their numbers.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 59] = [
         Self::MemberKnown,
         Self::KeyPurpose,
         Self::MemberRole,
@@ -185,6 +187,7 @@ impl Rule {
         Self::ContainerOnce,
         Self::ContainerKnown,
         Self::ContainerCycle,
+        Self::SearchLater,
     ];
 
     /// The id in documents, errors and problem types.
@@ -249,6 +252,7 @@ impl Rule {
             Self::ContainerOnce => "container.once",
             Self::ContainerKnown => "container.known",
             Self::ContainerCycle => "container.cycle",
+            Self::SearchLater => "search.later",
         }
     }
 
@@ -376,6 +380,10 @@ impl Rule {
             Self::ContainerKnown => "the thing is not in this container",
             Self::ContainerCycle => {
                 "the container would be inside itself, or the thing inside more than 64 containers"
+            }
+            Self::SearchLater => {
+                "the author's statements in this block link too many large compositions to check \
+                 them all; send this one again"
             }
         }
     }

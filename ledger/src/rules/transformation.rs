@@ -42,6 +42,7 @@ pub(super) fn transform(
     let outputs_set: BTreeSet<SubjectId> = record.outputs.iter().copied().collect();
     inside::refuse_any_of(
         state,
+        author,
         &outputs_set,
         confirmed.clone().map(|input| input.subject),
     )?;
@@ -91,7 +92,7 @@ pub(super) fn confirm(
     let mut record = of(state, statement, transformation)?;
     let outputs: BTreeSet<SubjectId> = record.outputs.iter().copied().collect();
     let answered = answerable(state, author, &mut record, input)?;
-    inside::refuse_any_of(state, &outputs, [answered.subject])?;
+    inside::refuse_any_of(state, author, &outputs, [answered.subject])?;
     balance::consume(state, &answered.subject, answered.quantity.as_ref())?;
     answered.confirmed_by = Some(*author.member);
     answered.contested_by = None;

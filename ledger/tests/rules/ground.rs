@@ -108,6 +108,21 @@ pub(crate) fn attestor(member: &str) -> PublicKey {
     PublicKey([u8::try_from(position.unwrap()).unwrap() + 1; 32])
 }
 
+fn statement(kind: Kind, streams: Vec<Stream>, occurrence: u32) -> Statement {
+    let payload = match kind {
+        Kind::Sealed => vec![0; PAYLOAD_BYTES_MAX],
+        _ => Vec::new(),
+    };
+    Statement {
+        kind,
+        occurrence,
+        streams,
+        commitment: Commitment::keyed([1; 32]),
+        references: Vec::new(),
+        payload,
+    }
+}
+
 impl Ground {
     pub(crate) fn new() -> Self {
         let members = MEMBERS.map(|(name, role)| FoundingMember {
@@ -247,54 +262,74 @@ impl Ground {
         occurrence: u32,
         references: &[StatementId],
     ) -> (StatementId, Outcome) {
-        let payload = match kind {
-            Kind::Sealed => vec![0; PAYLOAD_BYTES_MAX],
-            _ => Vec::new(),
-        };
         let statement = Statement {
-            kind,
-            occurrence,
-            streams,
-            commitment: Commitment::keyed([1; 32]),
             references: references.to_vec(),
-            payload,
+            ..statement(kind, streams, occurrence)
         };
-        statement.check_shape().unwrap();
-        let member = MemberId::of(member);
-        let chain = CHAIN;
-        let id = statement.id(&chain, &member);
+        let before = self.state.records.clone();
+        let judged = self.block(vec![(purpose, member, statement)])[0];
+        if !matches!(judged.1, Outcome::Recorded(_)) {
+            assert_eq!(self.state.records, before, "a refusal changed the state");
+        }
+        judged
+    }
+
+    /// Lets members say things in one block, each in an envelope of its own.
+    pub(crate) fn judge_together<'m>(
+        &mut self,
+        said: impl IntoIterator<Item = (&'m str, Kind, Vec<Stream>, u32)>,
+    ) -> Vec<(StatementId, Outcome)> {
+        let said = said.into_iter().map(|(member, kind, streams, occurrence)| {
+            let statement = statement(kind, streams, occurrence);
+            (KeyPurpose::Attestor, member, statement)
+        });
+        self.block(said.collect())
+    }
+
+    fn block(&mut self, said: Vec<(KeyPurpose, &str, Statement)>) -> Vec<(StatementId, Outcome)> {
         self.height += 1;
         let context = BlockContext {
-            chain_id: chain,
+            chain_id: CHAIN,
             height: Height(self.height),
             time_ms: TimeMs(START_MS + self.height * BLOCK_MS),
             first: Sequence(self.size),
         };
-        let envelope = Envelope {
-            version: 1,
-            chain_id: chain,
-            member,
-            key_id: KeyId([0; 16]),
-            nonce: self.height,
-            expires_at_ms: TimeMs(u64::MAX),
-            statements: vec![statement],
-            signature: Signature([0; 64]),
-        };
-        let before = self.state.records.clone();
-        let ordered = [(EnvelopeId([0; 32]), &envelope, purpose)];
+        let envelopes: Vec<(KeyPurpose, Envelope)> = said
+            .into_iter()
+            .map(|(purpose, member, statement)| {
+                statement.check_shape().unwrap();
+                let envelope = Envelope {
+                    version: 1,
+                    chain_id: CHAIN,
+                    member: MemberId::of(member),
+                    key_id: KeyId([0; 16]),
+                    nonce: self.height,
+                    expires_at_ms: TimeMs(u64::MAX),
+                    statements: vec![statement],
+                    signature: Signature([0; 64]),
+                };
+                (purpose, envelope)
+            })
+            .collect();
+        let ordered: Vec<_> = envelopes
+            .iter()
+            .map(|(purpose, envelope)| (EnvelopeId([0; 32]), envelope, *purpose))
+            .collect();
         let execution = match &mut self.tree {
             Some(tree) => tree.execute(context, &ordered, &self.state),
             None => execute(context, &ordered, &self.state).unwrap(),
         };
         self.apply(execution.changes);
-        let outcome = execution.outcomes[0][0];
-        if let Outcome::Recorded(sequence) = outcome {
-            self.state.statements.insert(id, sequence);
-            self.size += 1;
-        } else {
-            assert_eq!(self.state.records, before, "a refusal changed the state");
+        let mut judged = Vec::new();
+        for ((_, envelope), outcomes) in envelopes.iter().zip(execution.outcomes) {
+            let id = envelope.statements[0].id(&CHAIN, &envelope.member);
+            if let Outcome::Recorded(sequence) = outcomes[0] {
+                self.state.statements.insert(id, sequence);
+                self.size += 1;
+            }
+            judged.push((id, outcomes[0]));
         }
-        (id, outcome)
+        judged
     }
 
     pub(crate) fn get<T: Record>(&self, key: &StateKey) -> Option<T> {

@@ -10,8 +10,8 @@ use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::passport::Life;
 use jangbu_ledger::share::Deed;
 use jangbu_ledger::state::{
-    BalanceRecord, HandoverRecord, Record, SlotRecord, StateReader, StreamRecord, SubjectRecord,
-    UnitBalance, decode_record, key,
+    BalanceRecord, HandoverRecord, PackedRecord, Record, SlotRecord, StateReader, StreamRecord,
+    SubjectRecord, UnitBalance, decode_record, key,
 };
 use jangbu_ledger::state_tree::StateKey;
 use jangbu_ledger::statement::{Granularity, Handed, Kind};
@@ -60,6 +60,9 @@ pub(super) struct SubjectAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     custodian_name: Option<String>,
     offers: Vec<OfferAnswer>,
+    /// What it is in, if who has it put it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<Identifier>,
     /// How much of it was made and went into other things, unit by unit.
     balance: Vec<UnitBalance>,
     height: Height,
@@ -147,6 +150,28 @@ pub(super) async fn show(
     .await
 }
 
+/// The container that a thing is in, by the name that the statement has for it.
+fn container_of(
+    node: &Node,
+    state: &dyn StateReader,
+    id: &SubjectId,
+) -> Result<Option<Identifier>, Problem> {
+    let Some(container) = record::<SubjectId>(state, &key::container(id))? else {
+        return Ok(None);
+    };
+    let packed: Option<PackedRecord> = record(state, &key::packed(&container, id))?;
+    let Some(packed) = packed.filter(|packed| packed.inside) else {
+        return Ok(None);
+    };
+    let Some(sequence) = node.reader.statement(&packed.statement)? else {
+        return Ok(None);
+    };
+    Ok(match Item::at(node, sequence)?.entry.body {
+        EntryBody::Statement(said) => said.statement.subject().cloned(),
+        EntryBody::Seal(_) => None,
+    })
+}
+
 fn answer(
     node: &Node,
     state: &dyn StateReader,
@@ -180,6 +205,7 @@ fn answer(
             .and_then(|subject| subject.custodian)
             .and_then(name),
         offers,
+        container: container_of(node, state, &id)?,
         balance: balance.unwrap_or_default().units,
         height,
         identifier,
