@@ -108,7 +108,7 @@ fn taken_out_last(ctx: &Context, container: &Identifier) -> Result<Vec<Identifie
         loop {
             let page = ctx
                 .client()?
-                .subject_statements(container, side, after, PAGE)?;
+                .subject_statements(container, side, after, PAGE, None)?;
             for item in &page.items {
                 let entry = item.entry()?;
                 if let Some(said) = recorded(&entry)
