@@ -25,8 +25,8 @@ use jangbu_ledger::signature::{PublicKey, Signature};
 use jangbu_ledger::state::{KeyPurpose, StateError, StateReader};
 use jangbu_ledger::state_tree::{self, EMPTY_ROOT, MemoryNodes, StateKey, StateProof};
 use jangbu_ledger::statement::{
-    Basis, EventType, Fate, Granularity, Handed, Kind, NoticeSort, RevocationReason, SecondLife,
-    Stream,
+    Basis, EventType, Fate, Granularity, Handed, Kind, NoticeSort, Portion, Quantity,
+    RevocationReason, SecondLife, Stream,
 };
 use jangbu_ledger::vote::{SignedVote, Vote, VoteType};
 
@@ -354,6 +354,38 @@ fn every_kind_of_statement_is_judged_by_what_the_root_and_the_log_prove() {
         t.ground.subject(6).unwrap().passport.unwrap().life,
         Life::Revoked
     );
+
+    let some = |n, pieces: &str| Portion {
+        of: id(n),
+        quantity: Quantity::parse(pieces, "unit:piece"),
+    };
+    t.say("rival", issued(Granularity::Batch), open(11));
+    t.say("rival", issued(Granularity::Batch), open(12));
+    t.say("maker", issued(Granularity::Batch), open(13));
+    let there_is = Kind::Transformed {
+        inputs: Vec::new(),
+        outputs: vec![some(12, "10")],
+    };
+    t.say("rival", there_is, open(12));
+    let mixed = Kind::Transformed {
+        inputs: vec![some(11, "2"), some(12, "3"), some(1, "1")],
+        outputs: vec![some(13, "5")],
+    };
+    let transformation = t.say("maker", mixed, open(13));
+    let contested = Kind::InputContested {
+        transformation,
+        input: id(11),
+    };
+    t.say("rival", contested, claims(13));
+    let confirmed = Kind::InputConfirmed {
+        transformation,
+        input: id(12),
+    };
+    t.say("rival", confirmed, claims(13));
+    let children = vec![id(12), id(13)];
+    t.say("rival", Kind::Aggregated { children }, open(11));
+    let children = vec![id(13)];
+    t.say("rival", Kind::Disaggregated { children }, open(11));
 
     let step = |with: &str, deed| Kind::ShareStep {
         with: MemberId::of(with),
