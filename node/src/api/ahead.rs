@@ -40,7 +40,7 @@ impl<'a> Ahead<'a> {
 
     /// Looks up what following these things will ask for, and forgets what was looked up before:
     /// the things themselves, the entries at the places that `positions` finds for each, and how the
-    /// component links in those entries stand.
+    /// component links and transformations in those entries stand.
     pub(super) fn look(
         &mut self,
         chain: &ChainId,
@@ -66,9 +66,13 @@ impl<'a> Ahead<'a> {
             // What does not decode is named when it is asked for.
             if let Ok(entry) = Entry::decode(&bytes)
                 && let EntryBody::Statement(said) = &entry.body
-                && matches!(said.statement.kind, Kind::ComponentLinked { .. })
             {
-                keys.push(key::link(&said.statement.id(chain, &said.member)));
+                let id = || said.statement.id(chain, &said.member);
+                match said.statement.kind {
+                    Kind::ComponentLinked { .. } => keys.push(key::link(&id())),
+                    Kind::Transformed { .. } => keys.push(key::transformation(&id())),
+                    _ => {}
+                }
             }
             self.entries.insert(sequence, bytes);
         }
