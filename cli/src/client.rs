@@ -286,12 +286,14 @@ impl Client {
         identifier: &Identifier,
         direction: Direction,
         depth: Option<u32>,
+        at: Option<u64>,
     ) -> Result<TraceAnswer, CliError> {
         let mut query = vec![
             ("identifier", identifier.to_string()),
             ("direction", direction.name().to_owned()),
         ];
         query.extend(depth.map(|depth| ("depth", depth.to_string())));
+        query.extend(at.map(|height| ("at", height.to_string())));
         self.get("/v1/trace", &query)
     }
 

@@ -38,6 +38,9 @@ pub struct Args {
     /// How many levels [default: all]
     #[arg(long, value_name = "LEVELS", value_parser = clap::value_parser!(u32).range(0..=64))]
     depth: Option<u32>,
+    /// As it was after the block at this height
+    #[arg(long, value_name = "HEIGHT")]
+    at: Option<u64>,
 }
 
 /// How a trace is printed.
@@ -112,7 +115,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
     } else {
         Direction::Down
     };
-    let trace = ctx.client()?.trace(&args.product, direction, args.depth)?;
+    let trace = ctx
+        .client()?
+        .trace(&args.product, direction, args.depth, args.at)?;
     if trace.root != args.product {
         return Err(CliError::unreachable(format!(
             "the node speaks of {} when asked about {}",

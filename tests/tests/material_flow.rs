@@ -111,6 +111,7 @@ fn a_lot_goes_into_products_no_more_than_there_is_and_is_recalled_in_its_crate()
 
     let shown = devnet.settled("veritas", &["show", CELL]).object();
     assert_eq!(shown["container"], CRATE);
+    let then = shown["height"].to_string();
 
     // Out of the crate and in again: two facts, each said twice.
     devnet.refuses(
@@ -121,6 +122,10 @@ fn a_lot_goes_into_products_no_more_than_there_is_and_is_recalled_in_its_crate()
     says("cml1", &["link", "disaggregate", CRATE]);
     let after = devnet.settled("marktamt", &["trace", CRATE]).object();
     assert_eq!(after["counts"]["links"], 0, "{after}");
+    let before = devnet
+        .settled("marktamt", &["trace", CRATE, "--at", &then])
+        .object();
+    assert_eq!(before["edges"][0]["relation"], "holds", "{before}");
     assert_ne!(says("cml1", &put_in), first);
 
     // Closed with what went in counted, and proved offline.

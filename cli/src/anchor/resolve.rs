@@ -210,7 +210,7 @@ impl<'a> Resolver<'a> {
         let edges = Arc::new(
             self.ctx
                 .client()?
-                .trace(product, Direction::Down, Some(1))?
+                .trace(product, Direction::Down, Some(1), None)?
                 .edges,
         );
         if self.links.len() < KEPT_MAX {

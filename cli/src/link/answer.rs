@@ -206,7 +206,9 @@ fn read(
 /// The one link between a product and a part that waits to be confirmed; if all are confirmed,
 /// the first, so that a second run ends like the first.
 fn find(ctx: &Context, product: &Identifier, part: &Identifier) -> Result<StatementId, CliError> {
-    let trace = ctx.client()?.trace(product, Direction::Down, Some(1))?;
+    let trace = ctx
+        .client()?
+        .trace(product, Direction::Down, Some(1), None)?;
     let links = trace.edges.iter().filter(|edge| {
         edge.parent == *product && edge.child == *part && edge.relation.is_answered()
     });

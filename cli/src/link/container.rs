@@ -91,7 +91,9 @@ pub(super) fn take_out(args: &Disaggregate, ctx: &Context) -> Result<Draft, CliE
 
 /// What is in a container now, as a node says.
 fn contents(ctx: &Context, container: &Identifier) -> Result<BTreeSet<Identifier>, CliError> {
-    let trace = ctx.client()?.trace(container, Direction::Down, Some(1))?;
+    let trace = ctx
+        .client()?
+        .trace(container, Direction::Down, Some(1), None)?;
     let held = trace
         .edges
         .into_iter()

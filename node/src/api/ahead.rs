@@ -12,26 +12,43 @@ use jangbu_ledger::state_tree::StateKey;
 use jangbu_ledger::statement::Kind;
 use jangbu_replica::store::StoreError;
 
-use crate::store::{Reader, View};
+use crate::store::{Reader, StateAt, View};
 
 /// Most entries looked up ahead: some 64 MiB if all are as large as can be.
 const ENTRIES_MAX: usize = 1024;
 
+/// Which state is shown.
+enum Shown<'a> {
+    /// The last one.
+    Now(View<'a>),
+    /// That of a height.
+    At(StateAt<'a>),
+}
+
 /// A view of the ledger, and what was looked up of it.
 pub(super) struct Ahead<'a> {
     reader: &'a Reader,
-    view: View<'a>,
+    shown: Shown<'a>,
     positions: BTreeMap<SubjectId, Vec<Sequence>>,
     entries: BTreeMap<Sequence, Vec<u8>>,
     records: BTreeMap<StateKey, Option<Vec<u8>>>,
 }
 
 impl<'a> Ahead<'a> {
-    /// Nothing was looked up yet.
-    pub(super) fn new(reader: &'a Reader) -> Self {
+    /// The ledger as it is; nothing was looked up yet.
+    pub(super) fn now(reader: &'a Reader) -> Self {
+        Self::of(reader, Shown::Now(reader.view()))
+    }
+
+    /// The ledger as it was.
+    pub(super) const fn at(reader: &'a Reader, state: StateAt<'a>) -> Self {
+        Self::of(reader, Shown::At(state))
+    }
+
+    const fn of(reader: &'a Reader, shown: Shown<'a>) -> Self {
         Self {
             reader,
-            view: reader.view(),
+            shown,
             positions: BTreeMap::new(),
             entries: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -76,11 +93,28 @@ impl<'a> Ahead<'a> {
             }
             self.entries.insert(sequence, bytes);
         }
-        keys.sort_unstable();
-        keys.dedup();
-        let records = self.view.records(&keys)?;
-        self.records.extend(keys.into_iter().zip(records));
+        if let Shown::Now(view) = &self.shown {
+            keys.sort_unstable();
+            keys.dedup();
+            let records = view.records(&keys)?;
+            self.records.extend(keys.into_iter().zip(records));
+        }
         Ok(())
+    }
+
+    /// Whether an entry came after what is shown.
+    pub(super) fn is_beyond(&self, sequence: Sequence) -> bool {
+        match &self.shown {
+            Shown::Now(_) => false,
+            Shown::At(state) => sequence.0 >= state.size(),
+        }
+    }
+
+    fn state(&self) -> &dyn StateReader {
+        match &self.shown {
+            Shown::Now(view) => view,
+            Shown::At(state) => state,
+        }
     }
 
     /// Where a thing's links may be, if that was looked up.
@@ -101,11 +135,11 @@ impl StateReader for Ahead<'_> {
     fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
         match self.records.get(key) {
             Some(found) => Ok(found.clone()),
-            None => self.view.record(key),
+            None => self.state().record(key),
         }
     }
 
     fn recorded(&self, id: &StatementId) -> Result<Option<Sequence>, StateError> {
-        self.view.recorded(id)
+        self.state().recorded(id)
     }
 }

@@ -25,7 +25,7 @@ use super::item::{self, Item};
 use super::limits::read;
 use super::params::{self, Params};
 use super::problem::Problem;
-use crate::store::StreamPosition;
+use crate::store::{StateAt, StreamPosition};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,16 +138,19 @@ pub(super) async fn show(
     let identifier = params::identifier(&params.identifier)?;
     read(&node, move |node| {
         if let Some(height) = params.at.map(Height) {
-            let state = node.reader.state_at(height)?.ok_or_else(|| {
-                Problem::not_found(format!("the state of height {height} is not kept here"))
-            })?;
-            return answer(node, &state, height, identifier);
+            return answer(node, &state_at(node, height)?, height, identifier);
         }
         let view = node.reader.view();
         let height = view.tip()?.ok_or_else(empty)?.height;
         answer(node, &view, height, identifier)
     })
     .await
+}
+
+/// The state as it was after the block at a height.
+pub(super) fn state_at(node: &Node, height: Height) -> Result<StateAt<'_>, Problem> {
+    let gone = || Problem::not_found(format!("the state of height {height} is not kept here"));
+    node.reader.state_at(height)?.ok_or_else(gone)
 }
 
 /// The container that a thing is in, by the name that the statement has for it.

@@ -1,15 +1,17 @@
 //! What a product is made of, and what contains it, as far as this ledger says.
 
+mod stated;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use jangbu_ledger::block::EntryBody;
-use jangbu_ledger::id::{MemberId, Sequence, StatementId, SubjectId};
+use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, SubjectId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::state::{LinkRecord, PackedRecord, SubjectRecord, TransformationRecord, key};
-use jangbu_ledger::statement::{Basis, Kind, Quantity, Statement};
+use jangbu_ledger::statement::{Basis, Quantity};
 use jangbu_replica::store::StreamSide;
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +21,10 @@ use super::item;
 use super::limits::read;
 use super::params::{self, Params};
 use super::problem::Problem;
-use super::subjects::{PassportAnswer, record};
+use super::subjects::{PassportAnswer, record, state_at};
 use crate::store::StreamPosition;
+
+use stated::{Relation, Stated, stated};
 
 /// Deepest walk.
 const DEPTH_MAX: u32 = 64;
@@ -42,6 +46,7 @@ pub(super) struct From {
     depth: Option<u32>,
     #[serde(default)]
     direction: Direction,
+    at: Option<u64>,
 }
 
 /// Which way to walk.
@@ -89,31 +94,6 @@ struct TraceEdge {
     contested_by: Option<String>,
 }
 
-/// What the parent has to do with the child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Relation {
-    /// It contains it.
-    Contains,
-    /// It is an item or a batch of it.
-    IsOf,
-    /// It was made of it, used.
-    MadeOf,
-    /// It came out of what it went into.
-    WentIn,
-    /// It is a container that it is in.
-    Holds,
-}
-
-/// A link as a statement states it, before it is known how it stands.
-struct Stated<'s> {
-    parent: &'s Identifier,
-    child: &'s Identifier,
-    relation: Relation,
-    basis: Basis,
-    quantity: Option<&'s Quantity>,
-}
-
 /// Who stands by a link, besides who states it.
 struct Standing {
     confirmed_by: Option<MemberId>,
@@ -131,9 +111,13 @@ pub(super) async fn trace(
         return Err(Problem::bad_request(detail));
     }
     read(&node, move |node| {
+        let view = match params.at {
+            None => Ahead::now(&node.reader),
+            Some(height) => Ahead::at(&node.reader, state_at(node, Height(height))?),
+        };
         let mut walk = Walk {
             node,
-            view: Ahead::new(&node.reader),
+            view,
             seen: BTreeSet::from([root.subject_id()]),
             open: VecDeque::from([(root.clone(), 0)]),
             direction: params.direction,
@@ -234,6 +218,9 @@ impl Walk<'_> {
         loop {
             let chunk = self.positions(from, after)?;
             for sequence in &chunk {
+                if self.view.is_beyond(*sequence) {
+                    return Ok(true);
+                }
                 if self.statements >= STATEMENTS_MAX {
                     return Ok(false);
                 }
@@ -386,51 +373,5 @@ impl Walk<'_> {
             .consortium
             .member_name(member)
             .map_or_else(|| member.to_string(), str::to_owned)
-    }
-}
-
-/// The links that a statement states.
-fn stated(said: &Statement) -> Vec<Stated<'_>> {
-    let Some(subject) = said.subject() else {
-        return Vec::new();
-    };
-    let link = |child, relation| Stated {
-        parent: subject,
-        child,
-        relation,
-        basis: Basis::AsBuilt,
-        quantity: None,
-    };
-    match &said.kind {
-        Kind::ComponentLinked {
-            child,
-            basis,
-            quantity,
-        } => vec![Stated {
-            basis: *basis,
-            quantity: quantity.as_ref(),
-            ..link(child, Relation::Contains)
-        }],
-        Kind::GranularityLinked { part_of } => vec![link(part_of, Relation::IsOf)],
-        Kind::Derived { predecessors, .. } => {
-            let used = predecessors.iter();
-            used.map(|used| link(used, Relation::MadeOf)).collect()
-        }
-        Kind::Aggregated { children } => {
-            let inside = children.iter();
-            inside.map(|child| link(child, Relation::Holds)).collect()
-        }
-        Kind::Transformed { inputs, outputs } => {
-            let each = outputs
-                .iter()
-                .flat_map(|output| inputs.iter().map(move |input| (output, input)));
-            each.map(|(output, input)| Stated {
-                parent: &output.of,
-                quantity: input.quantity.as_ref(),
-                ..link(&input.of, Relation::WentIn)
-            })
-            .collect()
-        }
-        _ => Vec::new(),
     }
 }

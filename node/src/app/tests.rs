@@ -654,6 +654,16 @@ async fn pages_taken_while_the_ledger_grows_are_the_whole_of_it() {
             "{was}"
         );
     }
+    // What it was made of, and what a recall would have reached.
+    for (from, way) in [(PRODUCT, "down"), (part.as_str(), "up")] {
+        let path = format!("/v1/trace?identifier={from}&direction={way}");
+        for height in 1..=6u64 {
+            let was = get(&running, &format!("{path}&at={height}")).await;
+            let links = was["edges"].as_array().unwrap().len();
+            assert_eq!(u64::try_from(links).unwrap(), height - 1, "{was}");
+            assert_eq!(was["truncated"], false);
+        }
+    }
     let now = get(&running, &path).await;
     let height = now["height"].as_u64().unwrap();
     assert_eq!(get(&running, &format!("{path}&at={height}")).await, now);
@@ -662,6 +672,7 @@ async fn pages_taken_while_the_ledger_grows_are_the_whole_of_it() {
         format!("/v1/entries?at={}", height + 1),
         format!("{stream}&at={}", height + 1),
         format!("/v1/subjects/uses?identifier={PRODUCT}&at={}", height + 1),
+        format!("/v1/trace?identifier={PRODUCT}&at={}", height + 1),
     ] {
         assert_eq!(
             request(&running, "GET", &beyond, b"").await.0,

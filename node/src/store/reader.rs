@@ -465,6 +465,13 @@ impl StateReader for View<'_> {
     }
 }
 
+impl StateAt<'_> {
+    /// Entries in the log there.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+}
+
 impl StateReader for StateAt<'_> {
     fn record(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
         match self.reader.last_value(key, self.height.0) {
