@@ -82,7 +82,8 @@ fn outer(state: &Overlay<'_>, id: &SubjectId) -> Result<Option<SubjectId>, RuleE
         return Ok(None);
     };
     let packed = state.get::<PackedRecord>(&key::packed(&container, id))?;
-    Ok(packed.filter(|packed| packed.inside).map(|_| container))
+    let holds = |packed: &PackedRecord| packed.inside && packed.agreed;
+    Ok(packed.filter(holds).map(|_| container))
 }
 
 /// A container and all that it is in.

@@ -82,6 +82,40 @@ fn saying_that_another_s_thing_is_inside_binds_nobody() {
 }
 
 #[test]
+fn nor_does_it_once_the_thing_was_one_s_own_and_in_that_container() {
+    let mut ground = ground();
+    ground.say("maker", put_in(&[ITEM]), open(CRATE)).unwrap();
+    ground
+        .say("maker", taken_out(&[ITEM]), open(CRATE))
+        .unwrap();
+    // Who hands responsibility over still has the thing, until that is handed over, too.
+    let offered = |of| Kind::HandoverOffered {
+        of,
+        to: MemberId::of("buyer"),
+    };
+    let offer = ground
+        .say("maker", offered(Handed::Responsibility), open(ITEM))
+        .unwrap();
+    ground
+        .say("buyer", Kind::HandoverAccepted { offer }, claims(ITEM))
+        .unwrap();
+    let offer = ground
+        .say("maker", offered(Handed::Custody), claims(ITEM))
+        .unwrap();
+    ground
+        .say("buyer", Kind::HandoverAccepted { offer }, open(ITEM))
+        .unwrap();
+    ground
+        .say_again("maker", put_in(&[ITEM]), open(CRATE), 1)
+        .unwrap();
+    assert_eq!(packed(&ground, CRATE, ITEM), Some((false, true)));
+    ground
+        .say("buyer", issued(Granularity::Item), open(9))
+        .unwrap();
+    ground.say("buyer", put_in(&[ITEM]), open(9)).unwrap();
+}
+
+#[test]
 fn only_the_company_of_a_container_fills_it_and_whoever_has_it_empties_it() {
     let mut ground = ground();
     let refused = ground.say("rival", put_in(&[THEIRS]), open(CRATE));

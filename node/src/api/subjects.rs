@@ -163,7 +163,7 @@ fn container_of(
         return Ok(None);
     };
     let packed: Option<PackedRecord> = record(state, &key::packed(&container, id))?;
-    let Some(packed) = packed.filter(|packed| packed.inside) else {
+    let Some(packed) = packed.filter(|packed| packed.inside && packed.agreed) else {
         return Ok(None);
     };
     let Some(sequence) = node.reader.statement(&packed.statement)? else {
