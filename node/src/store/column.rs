@@ -67,6 +67,21 @@ pub(super) const COLUMNS: [Column; 16] = [
     Column::Finals,
 ];
 
+/// What executing the blocks makes, and can make again. Blocks and envelopes are what it is made
+/// from; final checkpoints and the running height's log have no other source.
+pub(super) const EXECUTED: [Column; 10] = [
+    Column::Outcomes,
+    Column::Entries,
+    Column::Statements,
+    Column::LogNodes,
+    Column::Records,
+    Column::RecordValues,
+    Column::StateNodes,
+    Column::StaleNodes,
+    Column::Streams,
+    Column::UsedIn,
+];
+
 /// Key in [`Column::Meta`] of the format's version.
 pub(super) const META_FORMAT: &[u8] = b"format";
 /// Key in [`Column::Meta`] of the ledger's id.

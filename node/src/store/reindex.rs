@@ -16,27 +16,13 @@ use jangbu_replica::chain::Chain;
 use jangbu_replica::store::{Store as _, StoreError};
 use rocksdb::WriteBatch;
 
-use super::column::{self, Column};
+use super::column::{self, Column, EXECUTED};
 use super::mark::Mark;
 use super::open::{self, store_error};
 use super::reader::Reader;
 use super::{Rebuilt, RocksStore};
 
-/// What is made again. Blocks and envelopes are what it is made from; final checkpoints and the
-/// running height's log have no other source.
-const REMADE: [Column; 10] = [
-    Column::Outcomes,
-    Column::Entries,
-    Column::Statements,
-    Column::LogNodes,
-    Column::Records,
-    Column::RecordValues,
-    Column::StateNodes,
-    Column::StaleNodes,
-    Column::Streams,
-    Column::UsedIn,
-];
-/// Beyond every key of these columns.
+/// Beyond every key of the columns that are made again.
 const KEYS_END: [u8; 64] = [0xff; 64];
 /// Bytes written at once.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -70,7 +56,7 @@ impl RocksStore {
         batch.put_cf(meta, column::META_REINDEXING, [1]);
         ours.write_synced(batch)?;
         let mut keys = 0;
-        for column in REMADE {
+        for column in EXECUTED {
             ours.drop_all(column)?;
             keys += ours.copy_from(&second.reader, column)?;
         }
