@@ -155,14 +155,18 @@ fn proof(
     ctx: &Context,
 ) -> Result<Bundle, CliError> {
     let name = profile.identifier().map_err(CliError::input)?;
-    let components = profile
-        .requirements
-        .iter()
-        .any(|requirement| matches!(requirement.needs, Need::ComponentsConfirmed));
+    let asks = |wanted: fn(&Need) -> bool| {
+        let mut all = profile.requirements.iter();
+        all.any(|requirement| wanted(&requirement.needs))
+            .to_string()
+    };
+    let components = asks(|need| matches!(need, Need::ComponentsConfirmed));
+    let uses = asks(|need| matches!(need, Need::InputsPermitted { .. }));
     let mut query = vec![
         ("identifier", subject.to_string()),
         ("profile", name.to_string()),
-        ("components", components.to_string()),
+        ("components", components),
+        ("uses", uses),
     ];
     query.extend(args.at.map(|height| ("height", height.to_string())));
     let bundle = ask(ctx, "/v1/proofs/check", &query)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jangbu_ledger::bundle::{self, BUNDLE_BYTES_MAX, Bundle, Claim, DocumentItem, Report, Shown};
 use jangbu_ledger::id::{Height, Sequence, Slot, StatementId};
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::lineage::Direction;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -60,6 +61,22 @@ pub enum Command {
         product: Identifier,
         /// How many levels down [default: all]
         #[arg(long, value_name = "LEVELS", value_parser = clap::value_parser!(u32).range(0..=64))]
+        depth: Option<u32>,
+        /// Where to write the proof
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Which open uses made a model and what it came from, or what was made from data: all of them,
+    /// with what their agreements permitted
+    Lineage {
+        /// A model or a dataset, in a version; with --forward also an agreement
+        #[arg(value_name = "ID")]
+        subject: Identifier,
+        /// What was made from it instead
+        #[arg(long)]
+        forward: bool,
+        /// How many uses in a row [default: all]
+        #[arg(long, value_name = "USES", value_parser = clap::value_parser!(u32).range(1..=64))]
         depth: Option<u32>,
         /// Where to write the proof
         #[arg(long, short, value_name = "FILE")]
@@ -134,7 +151,8 @@ impl Command {
             Self::Statement { output, .. }
             | Self::Subject { output, .. }
             | Self::Slot { output, .. }
-            | Self::Trace { output, .. } => output,
+            | Self::Trace { output, .. }
+            | Self::Lineage { output, .. } => output,
         }
     }
 }
@@ -184,6 +202,20 @@ fn fetch(command: &Command, ctx: &Context) -> Result<Bundle, CliError> {
             query.extend(depth.map(|depth| ("depth", depth.to_string())));
             ask(ctx, "/v1/proofs/trace", &query)?
         }
+        Command::Lineage {
+            subject,
+            forward,
+            depth,
+            ..
+        } => {
+            let way = if *forward { "forward" } else { "back" };
+            let mut query = vec![
+                ("identifier", subject.to_string()),
+                ("direction", way.to_owned()),
+            ];
+            query.extend(depth.map(|depth| ("depth", depth.to_string())));
+            ask(ctx, "/v1/proofs/lineage", &query)?
+        }
     };
     let [claim] = bundle.claims.as_slice() else {
         return Err(CliError::unreachable(format!(
@@ -216,6 +248,22 @@ fn answers(claim: &Claim, command: &Command, ctx: &Context) -> Result<bool, CliE
         ) => ctx.member_named(of)?.id() == *member && slot == at,
         (Command::Trace { product, depth, .. }, Claim::Composition { root, depth: down }) => {
             product == root && depth == down
+        }
+        (
+            Command::Lineage {
+                subject,
+                forward,
+                depth,
+                ..
+            },
+            Claim::Lineage {
+                root,
+                direction,
+                depth: along,
+            },
+        ) => {
+            let way = *direction == Direction::Forward;
+            subject == root && *forward == way && depth == along
         }
         _ => false,
     })

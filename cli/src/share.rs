@@ -21,6 +21,7 @@ mod history;
 mod judged;
 mod open;
 mod show;
+mod shown_chunks;
 mod step;
 mod stream;
 mod usage;
@@ -77,6 +78,8 @@ pub enum Command {
     Complete(FileArgs),
     /// Record what data was used for
     Use(usage::UseArgs),
+    /// Show chosen chunks of what was sent, with the proof that they are of it
+    Chunks(shown_chunks::ChunksArgs),
     /// End a contract that is in force
     Retire(StepArgs),
     /// Acknowledge that the other party retired the contract
@@ -266,6 +269,7 @@ pub fn run(command: Command, ctx: &Context) -> Result<(), CliError> {
         Command::List => return show::all(ctx),
         Command::Terminate(args) => return terminate(ctx, &args),
         Command::Use(args) => return usage::run(ctx, args),
+        Command::Chunks(args) => return shown_chunks::run(ctx, &args),
         Command::Receive(args) => return delivery::receive(ctx, &args),
         Command::Release(args) => return delivery::release(ctx, &args),
         Command::Confirm(args) => return delivery::finish(ctx, &args, false),

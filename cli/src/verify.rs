@@ -1,6 +1,7 @@
-//! `jangbu verify`: checks a receipt, a bundle, evidence or a proof against a provider with the
-//! genesis file alone. Opens no socket.
+//! `jangbu verify`: checks a receipt, a bundle, evidence, a proof of chunks or one against a
+//! provider with the genesis file alone. Opens no socket.
 
+mod chunks;
 mod evidence;
 mod judged;
 mod rejection;
@@ -14,7 +15,7 @@ use jangbu_ledger::bundle::{
     self, BUNDLE_BYTES_MAX, Bundle, Failure, Policy, Report, Verdict, check_opening, verify_cose,
     verify_receipt,
 };
-use jangbu_ledger::content::RejectionProof;
+use jangbu_ledger::content::{ChunkProof, RejectionProof};
 use jangbu_ledger::equivocation::Evidence;
 use jangbu_ledger::id::{Height, TimeMs};
 use jangbu_ledger::json;
@@ -42,8 +43,9 @@ const OPENING_BYTES_MAX: u64 = 4 * json::DOCUMENT_BYTES_MAX as u64;
     5 cannot tell: evidence is missing"
 )]
 pub struct Args {
-    /// A receipt (*.tlog-proof, *.cose), a proof (*.jangbu.json), evidence against a validator, or a
-    /// proof against a provider (*.rejection.json)
+    /// A receipt (*.tlog-proof, *.cose), a proof (*.jangbu.json), chunks of what was sent
+    /// (*.chunks.json), evidence against a validator, or a proof against a provider
+    /// (*.rejection.json)
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Check this document too: what `jangbu vault opening` wrote; repeatable
@@ -96,6 +98,14 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
             .map_err(|error| CliError::file(&args.file, error).hint(rejection::HINT))?;
         let answer = rejection::verify(&args.file, &proof, ctx.anchor()?);
         ctx.output.object(&answer, || rejection::in_words(&answer));
+        return Ok(ExitCode::from(answer.verdict.exit_code()));
+    }
+    if chunks::is_chunks(&bytes) {
+        args.only_for_proofs()?;
+        let proof = ChunkProof::parse(&bytes)
+            .map_err(|error| CliError::file(&args.file, error).hint(chunks::HINT))?;
+        let answer = chunks::verify(&args.file, &proof, ctx.anchor()?);
+        ctx.output.object(&answer, || chunks::in_words(&answer));
         return Ok(ExitCode::from(answer.verdict.exit_code()));
     }
     let anchor = ctx.anchor()?.verifier();

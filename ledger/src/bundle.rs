@@ -1,5 +1,5 @@
-//! Bundles: one file that proves statements of a ledger, complete streams, empty slots and what
-//! a product is made of, to somebody who has the genesis file and no network.
+//! Bundles: one file that proves statements of a ledger, complete streams, empty slots, what a
+//! product is made of and which uses of data made a model, to somebody who has the genesis file and no network.
 //!
 //! ```text
 //!   genesis ─▶ Anchor ─▶ checkpoint (a quorum cosigned it)
@@ -16,7 +16,7 @@
 //!
 //! Invariants:
 //! - parsing is strict: I-JSON, bounded, no unknown field, one spelling of every value;
-//! - every entry, state proof, envelope and subject must be used by some claim: what nobody
+//! - every entry, state proof, envelope, subject and list of uses must be used by some claim: what nobody
 //!   checks is not carried along;
 //! - a verdict of [`Verdict::Holds`] means that *all* of the bundle was checked and holds.
 //!
@@ -28,8 +28,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Digest, Height, MemberId, Sequence, Slot, StatementId};
 use crate::identifier::Identifier;
 use crate::json::{self, DOCUMENT_BYTES_MAX};
+use crate::lineage::Direction;
 use crate::merkle::NodeHash;
 use crate::signature::Signature;
+use crate::state::UseSide;
 use crate::state_tree::StateKey;
 
 mod anchor;
@@ -37,9 +39,11 @@ mod build;
 mod composition;
 mod document;
 mod evidence;
+mod lineage;
 mod receipts;
 mod report;
 mod subject;
+mod uses;
 mod verify;
 
 pub use anchor::{Anchor, KnownMember, LogKey};
@@ -84,6 +88,9 @@ pub struct Bundle {
     pub subjects: Vec<SubjectItem>,
     /// Documents behind the entries' commitments, where they are shown.
     pub documents: Vec<DocumentItem>,
+    /// Things all of whose uses, of one side, are among the entries, sorted by identifier and side.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub uses: Vec<UsesItem>,
     /// Seals of earlier blocks, sorted by height.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub blocks: Vec<Leaf>,
@@ -139,6 +146,18 @@ pub enum Claim {
         #[serde(deserialize_with = "canonical")]
         root: Identifier,
         /// How many levels of components were followed; all of them if absent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        depth: Option<u32>,
+    },
+    /// The uses that made a thing and its sources, or that it and what was made from it went into, are
+    /// all that are recorded in the open, as far as `depth`.
+    Lineage {
+        /// The thing.
+        #[serde(deserialize_with = "canonical")]
+        root: Identifier,
+        /// Which way.
+        direction: Direction,
+        /// How many uses in a row were followed; all of them if absent.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         depth: Option<u32>,
     },
@@ -201,6 +220,19 @@ pub struct SubjectItem {
     pub open: Vec<Sequence>,
     /// What others said, in order.
     pub claims: Vec<Sequence>,
+}
+
+/// All open uses of a thing, of one side, by position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsesItem {
+    /// The thing.
+    #[serde(deserialize_with = "canonical")]
+    pub identifier: Identifier,
+    /// Whether they made it, or it went into them.
+    pub side: UseSide,
+    /// The uses, in order.
+    pub uses: Vec<Sequence>,
 }
 
 /// A document, or parts of it, that a statement committed to.

@@ -16,7 +16,10 @@
 //!
 //! Source: `docs/format.md`, section 8.
 
+mod plain;
 mod rejection;
+mod shown;
+mod shows;
 
 #[cfg(test)]
 mod tests;
@@ -31,10 +34,16 @@ use crate::secret::{NONCE_BYTES, agreed, lock, unlock};
 use crate::secret_newtype;
 use crate::share::WrappedKey;
 
+pub use plain::{plain_leaf, plain_path, verify_plain};
 pub use rejection::{
-    Convicted, Fault, REJECTION_BYTES_MAX, REJECTION_FORMAT, RejectionError, RejectionProof, Shows,
+    Convicted, Fault, REJECTION_BYTES_MAX, REJECTION_FORMAT, RejectionError, RejectionProof,
     WrongRecord,
 };
+pub use shown::{
+    CHUNK_PROOF_BYTES_MAX, CHUNKS_FORMAT, CHUNKS_SHOWN_MAX, ChunkProof, ChunkProofError,
+    ProvedChunk, ProvedChunks, ProvedUse, ShownChunk,
+};
+pub use shows::Shows;
 
 /// Bytes of content in a chunk; the last one may have fewer.
 pub const CHUNK_BYTES: usize = 64 * 1024;

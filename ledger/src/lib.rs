@@ -17,6 +17,7 @@ pub mod hash;
 pub mod id;
 pub mod identifier;
 pub mod json;
+pub mod lineage;
 pub mod merkle;
 pub mod note;
 pub mod passport;

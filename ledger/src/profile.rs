@@ -22,6 +22,7 @@ mod divide;
 mod facts;
 mod judge;
 mod judgement;
+mod lineage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +32,7 @@ use crate::hash::Domain;
 use crate::id::Digest;
 use crate::identifier::Identifier;
 use crate::json::{self, JsonError};
-use crate::share::Step;
+use crate::share::{Step, UseCode};
 use crate::statement::Granularity;
 
 pub use check::{ProfileError, VERSION_BYTES_MAX, is_version};
@@ -179,6 +180,12 @@ pub enum Need {
     ComponentsClosed,
     /// Each component's company confirmed its link, or it is the product's own.
     ComponentsConfirmed,
+    /// Whatever went into it, and into what of the company's own went into it, came under an
+    /// agreement that permitted this use then, or is the company's own.
+    InputsPermitted {
+        /// The use.
+        activity: UseCode,
+    },
     /// A step of a data share that counts.
     Step {
         /// The step.

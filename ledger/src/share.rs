@@ -16,6 +16,7 @@
 //! - a key is released for what was received, and received is exactly what was sent;
 //! - evidence of a use is never refused; [`Covered`] says whether it was covered.
 
+mod course;
 mod covered;
 mod deed;
 mod fingerprint;
@@ -32,6 +33,7 @@ use serde::Serialize;
 use crate::identifier::Identifier;
 use crate::rules::Rule;
 
+pub use course::{Course, Spoken, Taken};
 pub use covered::{Covered, User};
 pub use deed::{
     CODES_MAX, DATA_MAX, Deed, DeedError, Rejection, Sealing, Sent, UseCode, WrappedKey,

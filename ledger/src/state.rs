@@ -7,6 +7,7 @@
 //! Source: `docs/format.md`, section 7.
 
 mod material;
+mod uses;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use crate::hash::Domain;
 use crate::id::{Digest, Height, KeyId, MemberId, Sequence, Slot, StatementId, SubjectId, TimeMs};
 use crate::identifier::Prefix;
 use crate::passport::Life;
-use crate::share::{Covered, Share};
+use crate::share::Share;
 use crate::signature::PublicKey;
 use crate::state_tree::StateKey;
 use crate::statement::{Granularity, Handed};
@@ -28,6 +29,7 @@ pub use material::{
     BalanceRecord, Component, InputRecord, LinkRecord, PackedRecord, TransformationRecord,
     UnitBalance,
 };
+pub use uses::{UseRecord, UseSide};
 
 /// Largest record in bytes.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
@@ -225,15 +227,6 @@ pub struct ShareRecord {
     pub share: Share,
 }
 
-/// A use of data that was recorded in the open.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
-pub struct UseRecord {
-    /// Who used it.
-    pub by: MemberId,
-    /// How the use stood to each agreement that it names, in its order.
-    pub covered: Vec<Covered>,
-}
-
 /// A used slot of some sealed stream.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct SlotRecord {
@@ -394,6 +387,15 @@ pub mod key {
     state_key! {
         /// A [`super::UseRecord`], by its statement.
         usage, "jangbu/state-use/v1", id: StatementId
+    }
+    state_key! {
+        /// The [`super::StreamRecord`] of the open uses that made a thing.
+        made, "jangbu/state-made/v1", id: SubjectId
+    }
+    state_key! {
+        /// The [`super::StreamRecord`] of the open uses that a thing went into, or that took data
+        /// under it.
+        took, "jangbu/state-took/v1", id: SubjectId
     }
     state_key! {
         /// A [`super::ProfileRecord`], by the profile's subject and the version.

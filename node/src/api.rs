@@ -127,6 +127,7 @@ fn router(node: Arc<Node>) -> Router {
         .route("/v1/proofs/subject", get(proofs::subject))
         .route("/v1/proofs/slot", get(proofs::slot))
         .route("/v1/proofs/trace", get(proofs::trace))
+        .route("/v1/proofs/lineage", get(proofs::lineage))
         .route("/v1/proofs/check", get(proofs::check))
         .route("/v1/tlog-policy", get(log::policy))
         .route("/checkpoint", get(log::checkpoint))

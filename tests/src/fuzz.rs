@@ -21,6 +21,7 @@
 )]
 
 mod bundles;
+mod chunks;
 mod corpus;
 mod cose;
 mod documents;
@@ -139,6 +140,7 @@ pub const TARGETS: &[Target] = &[
     target("edited", 200, edits::body, edits::seeds),
     target("profile", 300, handed::profile, handed::profiles),
     target("rejection", 200, handed::rejection, handed::rejections),
+    target("chunks", 200, chunks::body, chunks::seeds),
     target("grant", 1_000, handed::grant, handed::grants),
     target("node_answer", 600, heard::body, heard::seeds),
 ];

@@ -4,7 +4,9 @@
 //! is left out. What it records can be proved like what a node records.
 
 pub mod copied;
+pub mod models;
 pub mod passports;
+mod source;
 pub mod story;
 
 use std::sync::Arc;
@@ -16,23 +18,21 @@ use jangbu_genesis::document::{
     ValidatorKeys,
 };
 use jangbu_genesis::{GenesisError, TrustAnchor};
-use jangbu_ledger::bundle::{BuildError, Builder, Source};
+use jangbu_ledger::bundle::{BuildError, Builder};
 use jangbu_ledger::checkpoint::{AssembleError, Checkpoint, SignedCheckpoint};
 use jangbu_ledger::codec;
 use jangbu_ledger::envelope::{ENVELOPE_VERSION, Envelope, STATEMENTS_MAX};
 use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::hash::Domain;
-use jangbu_ledger::id::{
-    Digest, EnvelopeId, Height, KeyId, MemberId, Sequence, StatementId, TimeMs,
-};
-use jangbu_ledger::identifier::{Identifier, Prefix, PrefixError};
-use jangbu_ledger::merkle::{NodeHash, NodeReader, ProveError, prove_inclusion};
+use jangbu_ledger::id::{Digest, KeyId, MemberId, Sequence, StatementId, TimeMs};
+use jangbu_ledger::identifier::{Prefix, PrefixError};
+use jangbu_ledger::merkle::{ProveError, prove_inclusion};
 use jangbu_ledger::receipt::Receipt;
 use jangbu_ledger::receipt::cose::CoseReceipt;
 use jangbu_ledger::signature::{PublicKey, Signature};
-use jangbu_ledger::state::{KeyPurpose, StateError, StateReader as _, StreamSide};
-use jangbu_ledger::state_tree::{StateNodes, StateTreeError};
-use jangbu_ledger::statement::{Statement, Stream};
+use jangbu_ledger::state::{KeyPurpose, StateError, StateReader as _};
+use jangbu_ledger::state_tree::StateTreeError;
+use jangbu_ledger::statement::Statement;
 use jangbu_replica::candidate::{CandidateError, genesis_commit, propose};
 use jangbu_replica::chain::Chain;
 use jangbu_replica::memory_store::MemoryStore;
@@ -448,67 +448,5 @@ impl World {
     fn next_time(&self) -> Result<TimeMs, WorldError> {
         let last = self.store.tip()?.map_or(FOUNDED_MS, |tip| tip.time_ms.0);
         Ok(TimeMs(last + BLOCK_MS))
-    }
-}
-
-impl NodeReader for World {
-    type Error = StoreError;
-
-    fn node(&self, level: u8, index: u64) -> Result<NodeHash, StoreError> {
-        self.store
-            .log_node(level, index)?
-            .ok_or_else(|| StoreError::Corrupt(format!("log node {level}/{index}")))
-    }
-}
-
-impl Source for World {
-    fn entry(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.entry(sequence)
-    }
-
-    fn envelope(&self, id: &EnvelopeId) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.store.envelope(id)?.map(|bytes| bytes.to_vec()))
-    }
-
-    fn statement(&self, id: &StatementId) -> Result<Option<Sequence>, StoreError> {
-        self.store
-            .recorded(id)
-            .map_err(|error| StoreError::Failed(error.to_string()))
-    }
-
-    fn stream(
-        &self,
-        identifier: &Identifier,
-        side: StreamSide,
-        after: Option<Sequence>,
-        limit: usize,
-    ) -> Result<Vec<Sequence>, StoreError> {
-        let stream = match side {
-            StreamSide::Open => Stream::Open(identifier.clone()),
-            StreamSide::Claims => Stream::Claims(identifier.clone()),
-        };
-        let mut found = Vec::new();
-        let mut at = after.map_or(Sequence(0), Sequence::next);
-        while let Some(bytes) = self.store.entry(at)? {
-            let entry = jangbu_ledger::block::Entry::decode(&bytes)
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            if let jangbu_ledger::block::EntryBody::Statement(recorded) = entry.body
-                && recorded.statement.streams.contains(&stream)
-                && found.len() < limit
-            {
-                found.push(at);
-            }
-            at = at.next();
-        }
-        Ok(found)
-    }
-
-    fn seal(&self, height: Height) -> Result<Option<Sequence>, StoreError> {
-        let block = self.store.block(height)?;
-        Ok(block.map(|stored| Sequence(stored.block.header.log_size)))
-    }
-
-    fn state(&self) -> &dyn StateNodes {
-        &self.store
     }
 }

@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 
 use jangbu_genesis::{Genesis, TrustAnchor};
 use jangbu_ledger::bundle::{Bundle, verify};
+use jangbu_ledger::content::ChunkProof;
+use jangbu_ledger::lineage::Direction;
 use jangbu_ledger::receipt::Receipt;
+use jangbu_tests::world::models::{CELLS, Models, TUNED};
 use jangbu_tests::world::story::{Story, identifier};
 
 fn root() -> PathBuf {
@@ -127,6 +130,38 @@ fn a_bundle_is_as_written_down_and_verifies_from_its_files() {
     check_json("proof.report.json", &findings);
     let receipt = Receipt::parse(&read("receipt.tlog-proof")).unwrap();
     jangbu_ledger::bundle::verify_receipt(&receipt, &anchor).unwrap();
+}
+
+#[test]
+fn a_lineage_and_a_proof_of_chunks_are_as_written_down_and_verify_from_their_files() {
+    let models = Models::tell().unwrap();
+    let mut builder = models.world.builder().unwrap();
+    let (made, data) = (identifier(TUNED).unwrap(), identifier(CELLS).unwrap());
+    builder.lineage(&made, Direction::Back, None).unwrap();
+    builder.lineage(&data, Direction::Forward, Some(1)).unwrap();
+    check("lineage.jangbu.json", &builder.finish().to_json().unwrap());
+    let proof = models.chunks(true, &[5], Some(&models.uses[0])).unwrap();
+    check_json(
+        "delivery.chunks.json",
+        &serde_json::to_value(proof).unwrap(),
+    );
+    let proof = models.chunks(false, &[2], None).unwrap();
+    check_json("plain.chunks.json", &serde_json::to_value(proof).unwrap());
+    check("genesis.json", &models.world.genesis.to_json().unwrap());
+
+    let read = |name: &str| fs::read(root().join("tests/vectors").join(name)).unwrap();
+    let genesis = Genesis::parse(&read("genesis.json")).unwrap();
+    let anchor = TrustAnchor::of(&genesis).unwrap().verifier();
+    let bundle = Bundle::parse(&read("lineage.jangbu.json")).unwrap();
+    let report = verify(&bundle, &anchor).unwrap();
+    check_json(
+        "lineage.report.json",
+        &serde_json::to_value(&report.findings).unwrap(),
+    );
+    for name in ["delivery.chunks.json", "plain.chunks.json"] {
+        let proof = ChunkProof::parse(&read(name)).unwrap();
+        proof.verify(&anchor).unwrap();
+    }
 }
 
 /// Every hash context in the sources of the pure crates.

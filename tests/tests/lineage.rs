@@ -46,12 +46,19 @@ fn a_model_tells_its_sources_and_falls_with_the_agreement_about_one_of_them() {
     let terms = ["--permit", "analytics", "--data", PACKS];
     packs.contract("nordwind", "soyu", &["--open"], &terms);
     sealed.contract("hanbit", "soyu", &[], &["--permit", "ai-training"]);
-    let root = "11".repeat(32);
-    for (sharing, provider) in [(&cells, "hanbit"), (&packs, "nordwind")] {
-        let _ = sharing.done(provider, "start", &["--root", &root]);
-        let _ = sharing.done("soyu", "receive", &["--root", &root]);
-    }
     let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
+    let plain = path("cells.csv");
+    let content: Vec<u8> = (0..5 * CHUNK_BYTES - 9)
+        .map(|n| u8::try_from(n / 7 % 251).unwrap())
+        .collect();
+    fs::write(&plain, &content).unwrap();
+    let root = blake3::hash(&content).to_hex().to_string();
+    let _ = cells.done("hanbit", "start", &["--plain", &plain]);
+    let other = "11".repeat(32);
+    let _ = packs.done("nordwind", "start", &["--root", &other]);
+    for (sharing, root) in [(&cells, &root), (&packs, &other)] {
+        let _ = sharing.done("soyu", "receive", &["--root", root]);
+    }
     let (file, delivery) = (path("tuning.csv"), path("delivery"));
     fs::write(&file, vec![7; 2 * CHUNK_BYTES + 1]).unwrap();
     let _ = sealed.done("hanbit", "start", &[&file, "--to", &delivery]);
@@ -63,7 +70,7 @@ fn a_model_tells_its_sources_and_falls_with_the_agreement_about_one_of_them() {
     let code = format!("gitCommit:{}", "cd".repeat(20));
     let environment = format!("sha256:{}", "ef".repeat(32));
     let training = [
-        ["--chunks", "0-811,815"],
+        ["--chunks", "0-2,4"],
         ["--input", &other],
         ["--output", &output],
         ["--code", &code],
@@ -116,7 +123,7 @@ fn a_model_tells_its_sources_and_falls_with_the_agreement_about_one_of_them() {
     assert_eq!(sources[0]["part"]["root"], root);
     assert_eq!(
         sources[0]["part"]["chunks"][0],
-        json!({"first": 0, "last": 811})
+        json!({"first": 0, "last": 2})
     );
     // So do the validators: the share shows what they noted.
     let steps = cells.show("marktamt", &["--open"])["steps"].clone();
@@ -147,6 +154,10 @@ fn a_model_tells_its_sources_and_falls_with_the_agreement_about_one_of_them() {
     let public = devnet.jangbu("soyu", &["lineage", TUNED, "--public"]);
     assert_eq!(public.code, 2, "{public:?}");
 
+    chunks_are_shown(&devnet, &cells, &plain);
+    sealed_chunks_are_shown(&devnet, &sealed, &delivery);
+    checked(&devnet);
+
     // On from the data: all stands, until the agreement ends.
     let forward = |member| lineage(&devnet, member, &[CELLS, "--forward"]);
     assert_eq!(made(&forward("marktamt")), [(MODEL, "stands")]);
@@ -173,6 +184,8 @@ fn a_model_tells_its_sources_and_falls_with_the_agreement_about_one_of_them() {
     );
 
     exports(&devnet);
+    proved(&devnet);
+    traced(&devnet);
 
     // Whom a party grants the sealed share to, knows what it says as well.
     let grant = path("grant.json");
@@ -203,4 +216,222 @@ fn exports(devnet: &Devnet) {
         "two datasets, an environment"
     );
     assert_eq!(document["wasGeneratedBy"].as_object().unwrap().len(), 1);
+}
+
+/// A lineage in a file, believed with the genesis file alone; what anybody leaves out of it is named.
+fn proved(devnet: &Devnet) {
+    let path = |name: &str| devnet.path().join(name).to_str().unwrap().to_owned();
+    let file = path("range.jangbu.json");
+    let prove = ["prove", "lineage", MODEL, "-o", &file];
+    for _ in 0..2 {
+        let written = devnet.settled("marktamt", &prove).object();
+        assert_eq!(written["claims"][0]["claim"], "lineage", "{written}");
+    }
+    let verified = devnet.offline(&["verify", &file]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let record = verified.object();
+    let found = &record["findings"][0];
+    assert_eq!(found["root"], MODEL);
+    let sources = found["uses"][0]["sources"].as_array().unwrap();
+    let said: Vec<_> = sources
+        .iter()
+        .map(|source| {
+            let terms = &source["terms"];
+            (&source["then"], &terms["by"], &terms["permits"])
+        })
+        .collect();
+    let (hanbit, nordwind) = (json!("hanbit"), json!("nordwind"));
+    let (training, analytics) = (json!(["ai-training"]), json!(["analytics"]));
+    assert_eq!(
+        said,
+        [
+            (&json!("permitted"), &hanbit, &training),
+            (&json!("not_permitted"), &nordwind, &analytics),
+        ]
+    );
+    assert_eq!(sources[0]["agreement"]["in_force"], false, "it ended since");
+
+    let mut bundle: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let of_model = |item: &&mut Value| item["identifier"] == MODEL;
+    let lists = bundle["uses"].as_array_mut().unwrap();
+    let list = lists.iter_mut().find(of_model).unwrap();
+    assert_eq!(list["side"], "made");
+    list["uses"] = json!([]);
+    let cut = path("cut.jangbu.json");
+    fs::write(&cut, bundle.to_string()).unwrap();
+    let refused = devnet.offline(&["verify", &cut]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    let reason = format!("the uses that made {MODEL} are not complete");
+    assert!(refused.out.contains(&reason), "{refused:?}");
+
+    let forward = path("cells.jangbu.json");
+    let prove = ["prove", "lineage", CELLS, "--forward", "-o", &forward];
+    let _ = devnet.done("marktamt", &prove);
+    let record = devnet.offline(&["verify", &forward]).object();
+    assert_eq!(made(&record["findings"][0]), [(MODEL, "retrain")]);
+    // That nothing was made of something is proved as well.
+    let none = path("none.jangbu.json");
+    let _ = devnet.done("marktamt", &["prove", "lineage", TUNED, "-o", &none]);
+    let record = devnet.offline(&["verify", &none]).object();
+    assert_eq!(record["findings"][0]["uses"], json!([]), "{record}");
+    let told = record["not_checked"].to_string();
+    assert!(told.contains("sealed shares"), "{told}");
+}
+
+/// `trace` of a model and of data says what `lineage` says, and draws it.
+fn traced(devnet: &Devnet) {
+    let same = |arguments: [&[&str]; 2]| {
+        let [trace, lineage] = arguments.map(|more| devnet.settled("marktamt", more).out);
+        assert_eq!(trace, lineage);
+        trace
+    };
+    same([
+        &["trace", PACKS, "--forward"],
+        &["lineage", PACKS, "--forward"],
+    ]);
+    let prov = ["--format", "prov"];
+    let of = |verb| [&[verb, PACKS, "--forward"][..], &prov].concat();
+    same([&of("trace"), &of("lineage")]);
+    for (format, part) in [
+        ("svg", "What was made from dataset:nordwind.example"),
+        ("html", "Under which agreement"),
+        ("dot", "digraph"),
+    ] {
+        let drawn = devnet
+            .done(
+                "marktamt",
+                &["trace", PACKS, "--forward", "--format", format],
+            )
+            .out;
+        assert!(drawn.contains(part), "{format}: {drawn}");
+        assert!(drawn.contains("make again") || format == "dot", "{drawn}");
+    }
+    // The model has a passport and no links; its sources are shown.
+    let trace = devnet.done("marktamt", &["trace", MODEL]).object();
+    assert_eq!(trace["uses"].as_array().unwrap().len(), 1, "{trace}");
+    let at = devnet.jangbu("marktamt", &["trace", PACKS, "--forward", "--at", "1"]);
+    assert_eq!(at.code, 2, "{at:?}");
+    let nobody = devnet.jangbu("marktamt", &["trace", "dataset:example.com/never"]);
+    assert_eq!(nobody.code, 2, "{nobody:?}");
+}
+
+/// The profile asks each input's agreement, and comes to the same verdict offline.
+fn checked(devnet: &Devnet) {
+    devnet.issues("soyu", MODEL, "model");
+    let file = devnet.path().join("verdicts.jangbu.json");
+    let file = file.to_str().unwrap();
+    let profile = ["--profile", "ai-training-lineage@1.0"];
+    devnet.settle();
+    let check = [&["check", MODEL, "-o", file][..], &profile].concat();
+    for _ in 0..2 {
+        let ran = devnet.jangbu("marktamt", &check);
+        assert_eq!(ran.code, 4, "{ran:?}");
+        not_permitted(&ran.object()["verdicts"]);
+    }
+    let verify = [&["verify", file][..], &profile].concat();
+    let ran = devnet.offline(&verify);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    not_permitted(&ran.object()["judgement"]["verdicts"]);
+}
+
+fn not_permitted(verdicts: &Value) {
+    let mut rows = verdicts.as_array().unwrap().iter();
+    let row = rows.find(|row| row["id"] == "inputs-permitted").unwrap();
+    assert_eq!(row["verdict"], "not_permitted", "{row}");
+    let reason = format!("{PACKS} under {NARROW}: the contract does not list this use");
+    assert_eq!(row["reason"], reason);
+}
+
+/// The use that made something, as a member knows it.
+fn use_of(devnet: &Devnet, member: &str, made: &str) -> String {
+    let back = lineage(devnet, member, &[made]);
+    back["uses"][0]["statement_id"].as_str().unwrap().to_owned()
+}
+
+/// Chunks of what was sent plainly in the open, by either party, to anyone.
+fn chunks_are_shown(devnet: &Devnet, cells: &Sharing<'_>, plain: &str) {
+    let used = use_of(devnet, "marktamt", MODEL);
+    let file = devnet.path().join("cells.chunks.json");
+    let file = file.to_str().unwrap();
+    let show = |chunks| [plain, "--chunks", chunks, "--use", &used, "-o", file];
+    for member in ["soyu", "hanbit"] {
+        let written = cells.done(member, "chunks", &show("1-2,4"));
+        assert_eq!(written["chunks"], json!([1, 2, 4]), "{written}");
+    }
+    let verified = devnet.offline(&["verify", file]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let record = verified.object();
+    assert_eq!(record["member_name"], "hanbit");
+    assert_eq!(record["used"]["made"], json!([MODEL]));
+    let content = fs::read(plain).unwrap();
+    let last = content.chunks(CHUNK_BYTES).nth(4).unwrap();
+    assert_eq!(
+        record["chunks"][2]["blake3"],
+        blake3::hash(last).to_hex().to_string()
+    );
+
+    // At another place, altered, and of a part that the use does not name.
+    let proof: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let refused = |change: &dyn Fn(&mut Value), part: &str| {
+        let mut changed = proof.clone();
+        change(&mut changed);
+        let bad = devnet.path().join("bad.chunks.json");
+        fs::write(&bad, changed.to_string()).unwrap();
+        let ran = devnet.offline(&["verify", bad.to_str().unwrap()]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    };
+    refused(
+        &|p| p["chunks"][0]["index"] = json!(0),
+        "chunk 0 is not what is shown: that is chunk 1",
+    );
+    refused(
+        &|p| {
+            p["chunks"][0] = p["chunks"][1].clone();
+            p["chunks"][0]["index"] = json!(1);
+        },
+        "chunk 1 is not what is shown: that is chunk 2",
+    );
+    refused(
+        &|p| p["chunks"][2]["bytes"] = json!("AAAA"),
+        "it was altered, or is of something else",
+    );
+    let other = cells.step("soyu", "chunks", &show("3"));
+    assert_eq!(other.code, 3, "{other:?}");
+    assert!(other.err.contains("chunk 3 is not among"), "{other:?}");
+    let beyond = cells.step("soyu", "chunks", &show("4-5"));
+    assert_eq!(beyond.code, 2, "{beyond:?}");
+    let wrong = devnet.path().join("genesis.json");
+    let wrong = wrong.to_str().unwrap();
+    let wrong = cells.step("soyu", "chunks", &[wrong, "--chunks", "0", "-o", file]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert!(wrong.err.contains("it is not what was sent"), "{wrong:?}");
+}
+
+/// Chunks of a delivery in a sealed share: by the provider at once, by the consumer with the key.
+fn sealed_chunks_are_shown(devnet: &Devnet, sealed: &Sharing<'_>, delivery: &str) {
+    let used = use_of(devnet, "soyu", TUNED);
+    let file = devnet.path().join("tuning.chunks.json");
+    let file = file.to_str().unwrap();
+    let show = |chunks| [delivery, "--chunks", chunks, "--use", &used, "-o", file];
+    let early = sealed.step("soyu", "chunks", &show("1"));
+    assert_eq!(early.code, 3, "{early:?}");
+    assert!(early.err.contains("share.key"), "{early:?}");
+    let _ = sealed.done("hanbit", "chunks", &show("0-1"));
+    let record = devnet.offline(&["verify", file]).object();
+    assert_eq!(record["verdict"], "holds", "{record}");
+    let _ = sealed.done("hanbit", "release", &[]);
+    devnet.settle();
+    let _ = sealed.done("soyu", "chunks", &show("1"));
+    let verified = devnet.offline(&["verify", file]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let chunk = &verified.object()["chunks"][0];
+    let expected = blake3::hash(&[7; CHUNK_BYTES]).to_hex().to_string();
+    assert_eq!(
+        (&chunk["index"], &chunk["blake3"]),
+        (&json!(1), &json!(expected))
+    );
+    // Nothing of the other chunks is in the file.
+    let shown = fs::read_to_string(file).unwrap();
+    assert!(shown.len() < 2 * CHUNK_BYTES, "{} bytes", shown.len());
 }

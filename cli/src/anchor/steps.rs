@@ -1,5 +1,6 @@
 //! Dataspace Protocol messages among the documents: steps of one data share.
 
+use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::share::{Deed, Party, Step};
 
 use super::Args;
@@ -48,7 +49,7 @@ pub(super) fn take(ctx: &Context, args: &Args, step: SaidStep) -> Result<Taken, 
             format!("{} says this", stream.name_of(other)),
         );
     }
-    let Some(deed) = deed_of(step.step) else {
+    let Some(deed) = deed_of(step.step, step.data) else {
         return skip(
             SkipReason::Incomplete,
             format!("the message does not tell what is sent: jangbu share start {name} FILE"),
@@ -70,18 +71,14 @@ pub(super) fn take(ctx: &Context, args: &Args, step: SaidStep) -> Result<Taken, 
 }
 
 /// What a message of the protocol states; `None` if its step needs more than a message tells.
-fn deed_of(step: Step) -> Option<Deed> {
+/// Which uses a policy permits, its document alone says.
+fn deed_of(step: Step, data: Vec<Identifier>) -> Option<Deed> {
+    let permits = Vec::new();
     Some(match step {
         Step::Requested => Deed::Requested,
-        Step::Offered => Deed::Offered {
-            permits: Vec::new(),
-            data: Vec::new(),
-        },
+        Step::Offered => Deed::Offered { permits, data },
         Step::Accepted => Deed::Accepted,
-        Step::Agreed => Deed::Agreed {
-            permits: Vec::new(),
-            data: Vec::new(),
-        },
+        Step::Agreed => Deed::Agreed { permits, data },
         Step::Verified => Deed::Verified,
         Step::Finalized => Deed::Finalized,
         Step::Terminated => Deed::Terminated,

@@ -2,6 +2,7 @@
 //!
 //! Source: Dataspace Protocol 2025-1, sections 8.2 (negotiation) and 10.2 (transfer).
 
+use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::share::{Party, Step};
 use serde_json::Value;
 
@@ -69,6 +70,16 @@ pub(super) fn read(file: &str, document: &Value) -> Result<Reading, ReadError> {
     if let Some(agreement) = root.get("agreement") {
         agreement.need("@id")?.text()?;
     }
+    let mut data = Vec::new();
+    for target in targets(&root) {
+        match target.text()?.parse::<Identifier>() {
+            Ok(identifier) => data.push(identifier),
+            Err(error) => reading.notes.push(format!(
+                "{label}: the target is left out of the data that the step states, for it names \
+                 nothing that the ledger knows an identifier for: {error}"
+            )),
+        }
+    }
     // The consumer's process id stands in all messages but a provider's first offer.
     let name = ["consumerPid", "providerPid"]
         .iter()
@@ -80,9 +91,19 @@ pub(super) fn read(file: &str, document: &Value) -> Result<Reading, ReadError> {
         step,
         party,
         name,
+        data,
         document: document.clone(),
     });
     Ok(reading)
+}
+
+/// The dataset that an agreement or an offer is about.
+///
+/// Source: Dataspace Protocol 2025-1, section 8.2: an Agreement, and an Offer that begins a
+/// negotiation, name their `target`.
+fn targets<'d>(root: &At<'d>) -> impl Iterator<Item = At<'d>> {
+    let policies = ["agreement", "offer"].into_iter();
+    policies.filter_map(move |policy| root.get(policy)?.get("target"))
 }
 
 fn message(name: &str) -> Option<Message> {
@@ -127,5 +148,28 @@ mod tests {
         assert!(step_of(&event("SIGNED")).is_err());
         assert_eq!(step_of(&json!({"@type": "TransferError"})), Ok(None));
         assert_eq!(step_of(&json!({"some": "document"})), Ok(None));
+    }
+
+    #[test]
+    fn an_agreement_is_about_its_target() {
+        let agreed = |target: &str| {
+            let agreement = json!({"@id": "urn:uuid:1", "target": target});
+            let message = json!({"@type": "ContractAgreementMessage", "agreement": agreement});
+            let reading = read("message.json", &message).unwrap();
+            let data: Vec<String> = reading.steps[0]
+                .data
+                .iter()
+                .map(|d| d.to_string())
+                .collect();
+            (data, reading.notes.len())
+        };
+        let cells = "dataset:hanbit.example/cells/1";
+        assert_eq!(agreed(cells), (vec![cells.to_owned()], 0));
+        assert_eq!(agreed("our cells"), (Vec::new(), 1), "noted, and left out");
+        let wrong = json!({"@type": "ContractAgreementMessage",
+            "agreement": {"@id": "urn:uuid:1", "target": 7}});
+        assert!(read("message.json", &wrong).is_err());
+        let offer = json!({"@type": "ContractOfferMessage", "offer": {"target": cells}});
+        assert_eq!(read("message.json", &offer).unwrap().steps[0].data.len(), 1);
     }
 }

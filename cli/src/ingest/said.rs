@@ -162,6 +162,8 @@ pub struct SaidStep {
     pub party: Option<Party>,
     /// Name of the share as far as the message knows one.
     pub name: Option<String>,
+    /// What data an offer or an agreement is about, as far as the message says.
+    pub data: Vec<Identifier>,
     /// The message.
     pub document: Value,
 }

@@ -6,10 +6,11 @@
 //!
 //! Source: in-toto attestation v1 (Statement, ResourceDescriptor), SLSA provenance v1.
 
+use jangbu_ledger::lineage::{Lineage, Source, Use};
 use serde_json::{Map, Value, json};
 
-use super::found::{Lineage, Source, Use};
 use crate::error::CliError;
+use crate::view::rfc3339;
 
 /// Type of the Statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
@@ -78,7 +79,7 @@ fn statement(used: &Use, lineage: &Lineage, origin: &str) -> Result<Value, CliEr
                     "ledger": origin,
                     "height": used.height.to_string(),
                     "entry": used.sequence.to_string(),
-                    "recordedAt": used.time,
+                    "recordedAt": rfc3339(used.time_ms),
                     "sealed": used.sealed,
                 },
                 "resolvedDependencies": dependencies,

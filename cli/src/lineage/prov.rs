@@ -6,11 +6,12 @@
 //!
 //! Source: PROV-JSON, W3C Member Submission of 24 April 2013.
 
+use jangbu_ledger::lineage::{Lineage, Source, Use};
 use serde_json::{Map, Value, json};
 
-use super::found::{Lineage, Source, Use};
 use crate::client::printable;
 use crate::trace::prov_names::{agent, entity, name, prefixes};
+use crate::view::rfc3339;
 
 /// Records of one sort by their ids.
 #[derive(Default)]
@@ -82,7 +83,7 @@ impl Document {
                 "prov:label": used.activity,
                 "jangbu:statement": used.statement_id.to_string(),
                 "jangbu:height": used.height.to_string(),
-                "jangbu:recordedAt": { "$": used.time, "type": "xsd:dateTime" },
+                "jangbu:recordedAt": { "$": rfc3339(used.time_ms), "type": "xsd:dateTime" },
                 "jangbu:sealed": used.sealed,
             })
         });

@@ -1,14 +1,16 @@
 //! Lineages that are made up, and what is written of them, against the published schemas.
 
-use jangbu_ledger::id::{Digest, Height, Sequence, StatementId};
+use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, StatementId, TimeMs};
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::lineage::{
+    Agreement, Direction, Known, Lineage, Made, Source, Standing, Terms, Use, made,
+};
 use jangbu_ledger::share::{
     Contract, Covered, Fingerprint, GitCommit, Output, Part, Span, UseCode,
 };
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
 
-use super::found::{Agreement, Direction, Known, Lineage, Made, Source, Standing, Use, made};
 use super::{in_toto, prov, text};
 
 /// The schema that the PROV-JSON submission links to.
@@ -40,12 +42,20 @@ fn agreement(name: &str, ended_at: Option<u64>) -> Agreement {
 }
 
 fn source(data: &str, agreement: Option<Agreement>, then: Covered) -> Source {
+    let terms = agreement.as_ref().map(|_| Terms {
+        permits: vec![UseCode::parse("ai-training").unwrap()],
+        by: "hanbit".to_owned(),
+        statement_id: StatementId([8; 32]),
+        sequence: Sequence(0),
+        height: Height(0),
+    });
     Source {
         data: id(data),
         part: None,
         agreement,
         permitted: !then.is_flagged(),
         then,
+        terms,
     }
 }
 
@@ -58,7 +68,8 @@ fn used(n: u8, sources: Vec<Source>, made: &str) -> Use {
         statement_id: StatementId([n; 32]),
         sequence: Sequence(u64::from(n)),
         height: Height(u64::from(n)),
-        time: "2026-11-24T22:00:00.000Z".to_owned(),
+        time_ms: TimeMs(1_795_557_600_000),
+        member: MemberId::of("soyu"),
         by: "soyu".to_owned(),
         share: id("https://soyu.example/agreements/1"),
         sealed: n == 2,
@@ -102,6 +113,7 @@ fn lineage(root: &str, direction: Direction) -> Lineage {
             Direction::Forward => made(&id(root), &uses),
         },
         uses,
+        not_followed: Vec::new(),
         truncated: false,
     }
 }
@@ -157,6 +169,7 @@ fn what_people_read_tells_what_was_permitted_then_and_what_stands_now() {
     let back = text::draw(&lineage(BASE, Direction::Back));
     for line in [
         "under 1 with hanbit",
+        "it permits ai-training: agreed by hanbit in block 0, statement 0808",
         "cells/1 (chunks 0-811)",
         "then: permitted; now: ENDED in block 7",
         "then: NOT COVERED, the contract does not list this use; now: in force",

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use jangbu_ledger::share::{Covered, Part};
+use jangbu_ledger::lineage::{Agreement, Direction, Lineage, Source, Standing, Terms, Use};
+use jangbu_ledger::share::{Covered, Part, UseCode};
 
-use super::found::{Agreement, Direction, Lineage, Source, Standing, Use};
 use crate::client::printable;
+use crate::view::rfc3339;
 
 pub(super) fn draw(lineage: &Lineage) -> String {
     let mut text = match lineage.direction {
@@ -19,7 +20,7 @@ pub(super) fn draw(lineage: &Lineage) -> String {
         text.push_str(&totals(lineage));
     }
     if lineage.truncated {
-        text.push_str("There is more: a bound left it out.\n");
+        text.push_str("There is more: the depth or a bound left it out.\n");
     }
     text
 }
@@ -74,7 +75,7 @@ fn write_use(text: &mut String, used: &Use) {
         used.activity,
         printable(&used.by),
         used.height,
-        used.time,
+        rfc3339(used.time_ms),
         used.statement_id
     );
     for (what, digest) in [("code", used.code), ("environment", used.environment)] {
@@ -97,11 +98,11 @@ fn write_source(text: &mut String, source: &Source) {
         Covered::Permitted | Covered::Unknown => source.then.words().to_owned(),
         _ => format!("NOT COVERED, {}", source.then.words()),
     };
-    let _ = write!(
-        text,
-        "  from {}{part}\n    {agreement}\n    then: {then}",
-        source.data
-    );
+    let _ = write!(text, "  from {}{part}\n    {agreement}\n", source.data);
+    if let Some(terms) = &source.terms {
+        let _ = writeln!(text, "    {}", said(terms));
+    }
+    let _ = write!(text, "    then: {then}");
     if let Some(Agreement {
         known: Some(known), ..
     }) = &source.agreement
@@ -134,6 +135,20 @@ fn agreement(agreement: &Agreement) -> String {
             ))
         }
     }
+}
+
+/// What the contract permitted then, and who said so.
+fn said(terms: &Terms) -> String {
+    let codes: Vec<&str> = terms.permits.iter().map(UseCode::as_str).collect();
+    let permits = if codes.is_empty() {
+        "its document alone says what it permits".to_owned()
+    } else {
+        format!("it permits {}", codes.join(", "))
+    };
+    printable(&format!(
+        "{permits}: agreed by {} in block {}, statement {}",
+        terms.by, terms.height, terms.statement_id
+    ))
 }
 
 fn totals(lineage: &Lineage) -> String {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, TimeMs};
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::share::{Covered, Deed, Input, Party, Sender, Share, Usage, User};
+use jangbu_ledger::share::{Course, Covered, Deed, Input, Party, Share, Taken, Usage, User};
 
 use super::history::{self, History};
 use super::stream::{Channel, Named, ShareStream};
@@ -35,11 +35,8 @@ pub(crate) struct RecordedUse {
 pub(crate) struct Agreement {
     /// What its parties call it.
     pub(crate) name: String,
-    pub(crate) provider: MemberId,
-    pub(crate) consumer: MemberId,
     pub(crate) sealed: bool,
-    /// The steps that count, in log order.
-    steps: Vec<(Sequence, Height, Sender, Deed)>,
+    pub(crate) course: Course,
 }
 
 /// Looks agreements up, each once.
@@ -51,55 +48,26 @@ pub(crate) struct Agreements<'a> {
 }
 
 impl Agreement {
-    /// The agreement after all steps before a place in the log.
-    pub(crate) fn at(&self, at: Sequence) -> Share {
-        let before = self.steps.iter().take_while(|(said, ..)| *said < at);
-        before.fold(Share::default(), |share, (_, _, by, deed)| {
-            share.after(*by, deed).unwrap_or(share)
-        })
-    }
-
-    /// The agreement as it is.
-    pub(crate) fn now(&self) -> Share {
-        self.at(Sequence(u64::MAX))
-    }
-
-    /// The agreement before a place in the log, and what `member` is in it; `None` if nothing had
-    /// been said in it there.
-    fn before(&self, at: Sequence, member: &MemberId) -> Option<(Share, User)> {
-        let share = self.at(at);
-        (share != Share::default()).then(|| (share, self.user(member)))
-    }
-
-    /// When somebody ended it, if anybody did.
-    pub(crate) fn ended_at(&self) -> Option<Height> {
-        let ends = |deed: &Deed| matches!(deed, Deed::Retired | Deed::Terminated);
-        let end = self.steps.iter().find(|(_, _, _, deed)| ends(deed));
-        end.map(|(_, height, ..)| *height)
-    }
-
-    fn user(&self, member: &MemberId) -> User {
-        if *member == self.provider {
-            User::Provider
-        } else if *member == self.consumer {
-            User::Consumer
-        } else {
-            User::Stranger
-        }
-    }
-
     fn sealed(stream: &ShareStream, history: &History) -> Self {
+        let member = |party| stream.member_of(party);
+        let mut course = Course::new(member(Party::Provider), member(Party::Consumer));
         let counting = history.steps.iter().filter(|step| step.broken.is_none());
-        let steps = counting.filter_map(|step| {
-            let by = step.party?.into();
-            Some((step.sequence, step.height, by, step.deed.clone()?))
-        });
+        for step in counting {
+            if let (Some(party), Some(deed)) = (step.party, &step.deed) {
+                course.take(Taken {
+                    statement_id: step.statement_id,
+                    sequence: step.sequence,
+                    height: step.height,
+                    member: step.member,
+                    by: party.into(),
+                    deed: deed.clone(),
+                });
+            }
+        }
         Self {
             name: stream.name.clone(),
-            provider: stream.member_of(Party::Provider),
-            consumer: stream.member_of(Party::Consumer),
             sealed: true,
-            steps: steps.collect(),
+            course,
         }
     }
 }
@@ -169,13 +137,11 @@ impl<'a> Agreements<'a> {
         if let Some(known) = self.open.borrow().get(agreement) {
             return Ok(known.clone());
         }
-        let found = open::steps(self.ctx, agreement)?.map(|(provider, consumer, steps)| {
+        let found = open::course(self.ctx, agreement)?.map(|course| {
             Rc::new(Agreement {
                 name: agreement.to_string(),
-                provider,
-                consumer,
                 sealed: false,
-                steps,
+                course,
             })
         });
         let mut open = self.open.borrow_mut();
@@ -193,7 +159,9 @@ impl<'a> Agreements<'a> {
             let own = open::owns(self.ctx, member, &input.data)?;
             return Ok(own.then(|| (Share::default(), User::Provider)));
         };
-        Ok(self.get(name)?.and_then(|known| known.before(at, member)))
+        Ok(self
+            .get(name)?
+            .and_then(|known| known.course.before(at, member)))
     }
 
     /// How an input stood to its agreement when a member used it at a place in the log.
@@ -225,32 +193,4 @@ fn uses(stream: &ShareStream, history: &History) -> Vec<RecordedUse> {
         _ => None,
     });
     used.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agreement_covers_nothing_before_something_was_said_in_it() {
-        let [provider, consumer, other] = ["hanbit", "soyu", "tarn"].map(MemberId::of);
-        let agreement = Agreement {
-            name: "a".into(),
-            provider,
-            consumer,
-            sealed: false,
-            steps: vec![(Sequence(5), Height(2), Sender::Consumer, Deed::Requested)],
-        };
-        let user = |at, member| {
-            agreement
-                .before(Sequence(at), &member)
-                .map(|(_, user)| user)
-        };
-        for member in [provider, consumer, other] {
-            assert_eq!(user(5, member), None, "not even to whose data it is");
-        }
-        assert_eq!(user(6, provider), Some(User::Provider));
-        assert_eq!(user(6, consumer), Some(User::Consumer));
-        assert_eq!(user(6, other), Some(User::Stranger));
-    }
 }

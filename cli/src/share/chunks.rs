@@ -1,6 +1,9 @@
 //! Files of deliveries: written, checked, opened and searched for what is wrong, each in one pass
 //! and a bounded amount of memory.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,12 +11,12 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use jangbu_ledger::bundle::Blob;
 use jangbu_ledger::content::{
-    CHUNK_BYTES, ContentKey, MAGIC, RECORD_BYTES_MAX, Record, RecordFault, WrongRecord, chunks,
-    record_bytes,
+    CHUNK_BYTES, ContentKey, MAGIC, RECORD_BYTES_MAX, Record, RecordFault, ShownChunk, WrongRecord,
+    chunks, plain_leaf, plain_path, record_bytes,
 };
 use jangbu_ledger::id::Digest;
 use jangbu_ledger::share::Sealing;
-use jangbu_ledger::tree;
+use jangbu_ledger::tree::{self, ListPath};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -169,6 +172,104 @@ pub(super) fn record(
         bytes: Blob(found),
         path: path.path(),
     })
+}
+
+/// Records of the delivery with their paths, if it is the one with this root.
+pub(super) fn records(
+    ctx: &Context,
+    file: &Path,
+    sealing: &Sealing,
+    root: &Digest,
+    wanted: &[u64],
+) -> Result<Vec<WrongRecord>, CliError> {
+    let count = chunks(sealing.bytes);
+    let mut paths = Vec::with_capacity(wanted.len());
+    for index in wanted {
+        let path = tree::DELIVERY
+            .path_of(*index, count)
+            .ok_or_else(|| no_chunk(*index, count))?;
+        paths.push((*index, path, Vec::new()));
+    }
+    let mut all = tree::DELIVERY.frontier();
+    each(ctx, file, sealing.bytes, "proving", &mut |at, bytes| {
+        all.push(bytes);
+        for (index, path, found) in &mut paths {
+            path.push(bytes);
+            if at == *index {
+                *found = bytes.to_vec();
+            }
+        }
+        Ok(())
+    })?;
+    if all.root() != *root {
+        return Err(not_the_delivery(file));
+    }
+    let record = |(index, path, bytes): (u64, ListPath, Vec<u8>)| WrongRecord {
+        index,
+        bytes: Blob(bytes),
+        path: path.path(),
+    };
+    Ok(paths.into_iter().map(record).collect())
+}
+
+/// Chunks of a file with their paths, if its BLAKE3 hash is this; and how many bytes it has. Keeps 32
+/// bytes for each chunk of the file.
+pub(super) fn plain(
+    ctx: &Context,
+    file: &Path,
+    root: &Digest,
+    wanted: &[u64],
+) -> Result<(u64, Vec<ShownChunk>), CliError> {
+    let mut reader = Reading::open(ctx, file, "proving")?;
+    let (mut hasher, mut leaves) = (blake3::Hasher::new(), Vec::new());
+    let (mut found, mut bytes) = (Vec::new(), 0u64);
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        let read = reader.fill(&mut buffer)?;
+        let chunk = buffer.get(..read).unwrap_or_default();
+        let index = leaves.len() as u64;
+        if let Some(leaf) = plain_leaf(index, chunk) {
+            hasher.update(chunk);
+            bytes += read as u64;
+            leaves.push(leaf);
+            if wanted.contains(&index) {
+                found.push((index, chunk.to_vec()));
+            }
+        }
+        if read < buffer.len() {
+            break;
+        }
+    }
+    if hasher.finalize().as_bytes() != &root.0 {
+        return Err(CliError::file(
+            file,
+            "it is not what was sent: its BLAKE3 hash differs from the root",
+        )
+        .hint(format!("what was sent has the root {root}")));
+    }
+    let count = leaves.len() as u64;
+    if let Some(index) = wanted.iter().find(|index| **index >= count) {
+        return Err(no_chunk(*index, count));
+    }
+    let shown = |(index, chunk): (u64, Vec<u8>)| {
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        Some(ShownChunk {
+            index,
+            key: None,
+            bytes: Blob(chunk),
+            path: plain_path(&leaves, place)?,
+        })
+    };
+    let shown = found.into_iter().map(shown).collect::<Option<_>>();
+    let shown = shown.ok_or_else(|| CliError::internal("a chunk has no place"))?;
+    Ok((bytes, shown))
+}
+
+fn no_chunk(index: u64, count: u64) -> CliError {
+    CliError::input(format!(
+        "there is no chunk {index}: what was sent has {count}"
+    ))
+    .hint("chunks are counted from 0, 64 KiB each")
 }
 
 /// The file is another one than was received.
@@ -329,148 +430,5 @@ impl Writing {
         file.persist(&path)
             .map(|_| ())
             .map_err(|error| failed(&error.error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::args::Globals;
-
-    fn context() -> Context {
-        Context::new(Globals {
-            quiet: true,
-            ..Globals::default()
-        })
-    }
-
-    /// A delivery of a content, and what it was started as.
-    struct Sent {
-        directory: tempfile::TempDir,
-        key: ContentKey,
-        roots: Roots,
-        sealing: Sealing,
-    }
-
-    impl Sent {
-        fn of(content: &[u8]) -> Self {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("content");
-            std::fs::write(&path, content).unwrap();
-            let (ctx, key) = (context(), ContentKey::from_bytes([3; 32]));
-            let hashed = hash(&ctx, &path).unwrap();
-            assert_eq!(hashed.0.as_bytes(), blake3::hash(content).as_bytes());
-            let to = directory.path().join("delivery");
-            let roots = encrypt(&ctx, &path, hashed, &key, Some(&to)).unwrap();
-            assert_eq!(encrypt(&ctx, &path, hashed, &key, None).unwrap(), roots);
-            let sealing = Sealing {
-                content_root: roots.content_root,
-                wrap: Digest([0; 32]),
-                bytes: hashed.1,
-            };
-            Self {
-                directory,
-                key,
-                roots,
-                sealing,
-            }
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.directory.path().join(name)
-        }
-
-        fn changed(&self, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
-            let mut bytes = std::fs::read(self.path("delivery")).unwrap();
-            change(&mut bytes);
-            let path = self.path("changed");
-            std::fs::write(&path, bytes).unwrap();
-            path
-        }
-
-        fn open(&self, file: &Path) -> Result<Option<(u64, RecordFault)>, CliError> {
-            let to = self.path("opened");
-            decrypt(
-                &context(),
-                file,
-                &self.sealing,
-                self.roots.root,
-                &self.key,
-                &to,
-            )
-        }
-    }
-
-    fn content(bytes: usize) -> Vec<u8> {
-        (0..bytes).map(|n| u8::try_from(n % 251).unwrap()).collect()
-    }
-
-    #[test]
-    fn files_of_any_length_come_back_whole() {
-        for length in [
-            0,
-            1,
-            CHUNK_BYTES - 1,
-            CHUNK_BYTES,
-            CHUNK_BYTES + 1,
-            3 * CHUNK_BYTES,
-        ] {
-            let content = content(length);
-            let sent = Sent::of(&content);
-            let delivery = sent.path("delivery");
-            let inspected = inspect(&context(), &delivery, sent.sealing.bytes);
-            assert_eq!(inspected.unwrap(), sent.roots);
-            assert_eq!(sent.open(&delivery).unwrap(), None);
-            assert_eq!(std::fs::read(sent.path("opened")).unwrap(), content);
-        }
-    }
-
-    #[test]
-    fn a_cut_a_longer_and_a_changed_file_are_named_and_leave_nothing() {
-        let sent = Sent::of(&content(2 * CHUNK_BYTES + 7));
-        let fails = |file: &Path, what: &str| {
-            let error = sent.open(file).unwrap_err();
-            assert!(error.message.contains(what), "{error}");
-            assert!(!sent.path("opened").exists());
-        };
-        let cut = sent.changed(|bytes| bytes.truncate(bytes.len() - 1));
-        fails(&cut, "cut short: chunk 2 of 3");
-        let longer = sent.changed(|bytes| bytes.push(0));
-        fails(&longer, "longer than what was started");
-        fails(&sent.changed(|bytes| bytes[0] ^= 1), "no delivery");
-        fails(&sent.changed(|bytes| bytes[200] ^= 1), "root differs");
-        let swapped = sent.changed(|bytes| {
-            let (first, rest) = bytes[MAGIC.len()..].split_at_mut(RECORD_BYTES_MAX);
-            first.swap_with_slice(&mut rest[..RECORD_BYTES_MAX]);
-        });
-        fails(&swapped, "root differs");
-        fails(&sent.path("nothing"), "no such file");
-        fails(sent.directory.path(), "no regular file");
-    }
-
-    #[test]
-    fn a_chunk_that_the_provider_got_wrong_is_found_with_its_path() {
-        let mut sent = Sent::of(&content(4 * CHUNK_BYTES));
-        // A provider that sends noise in chunk 2 and commits to it.
-        let at = MAGIC.len() + 2 * RECORD_BYTES_MAX + 100;
-        let lying = sent.changed(|bytes| bytes[at] ^= 1);
-        sent.roots = inspect(&context(), &lying, sent.sealing.bytes).unwrap();
-        assert_eq!(sent.open(&lying).unwrap(), Some((2, RecordFault::Cipher)));
-        assert!(!sent.path("opened").exists());
-        let record = record(&context(), &lying, sent.sealing.bytes, 2).unwrap();
-        let root = &sent.roots.root;
-        assert!(tree::DELIVERY.verify(&record.bytes.0, 2, 4, &record.path, root));
-    }
-
-    #[test]
-    fn a_file_that_changes_while_it_is_read_is_refused() {
-        let sent = Sent::of(b"one");
-        let path = sent.path("content");
-        let hashed = hash(&context(), &path).unwrap();
-        for other in [&b"two"[..], b"ones", b"on"] {
-            std::fs::write(&path, other).unwrap();
-            let error = encrypt(&context(), &path, hashed, &sent.key, None).unwrap_err();
-            assert!(error.message.contains("it changed"), "{error}");
-        }
     }
 }

@@ -18,6 +18,7 @@ use jangbu_ledger::content::{
 use jangbu_ledger::id::{Digest, StatementId};
 use jangbu_ledger::rules::Rule;
 use jangbu_ledger::share::{Deed, Delivery, Party, Rejection, Sealing, Sent, Step, Transfer};
+use jangbu_ledger::statement::Kind;
 use serde_json::{Value, json};
 
 use super::history::{self, History};
@@ -192,7 +193,7 @@ pub(super) fn release(ctx: &Context, args: &ReleaseArgs) -> Result<(), CliError>
     let started = Started::find(&stream, &history)?;
     let key = match &args.file {
         Some(file) => key_of(ctx, &stream, &started, file)?,
-        None => key_again(ctx, &stream, &started)?,
+        None => key_again(ctx, &stream, started.id)?,
     };
     let wrapped = wrapping_key(ctx, &stream, &started.sent.root)?
         .wrap(&key)
@@ -229,18 +230,18 @@ fn key_of(
 }
 
 /// The key of a delivery, from what the vault keeps of its start.
-fn key_again(
+pub(super) fn key_again(
     ctx: &Context,
     stream: &ShareStream,
-    started: &Started,
+    start: StatementId,
 ) -> Result<ContentKey, CliError> {
     let lost = |what: &str| {
-        CliError::input(format!("{what}; nothing was released"))
-            .hint("name the content itself: --file FILE")
-            .about(started.id)
+        CliError::input(format!("{what}; nothing was released or shown"))
+            .hint("jangbu share release takes the content itself: --file FILE")
+            .about(start)
     };
     let opening = ctx
-        .opening(&started.id)?
+        .opening(&start)?
         .ok_or_else(|| lost("the vault does not know what was started"))?;
     let section = opening.sections.get(SECTION).unwrap_or(&Value::Null);
     let read = |name: &str| -> Option<Digest> { section[name].as_str()?.parse().ok() };
@@ -258,6 +259,23 @@ fn key_again(
             "the vault's secret is another than when the transfer was started",
         ))
     }
+}
+
+/// The key of a delivery, from what the provider released.
+pub(super) fn unwrapped(
+    ctx: &Context,
+    stream: &ShareStream,
+    (root, sealing): (&Digest, &Sealing),
+    released: &jangbu_ledger::share::WrappedKey,
+) -> Result<ContentKey, CliError> {
+    let wrapping = wrapping_key(ctx, stream, root)?;
+    let key = (wrapping.hash() == sealing.wrap).then(|| wrapping.unwrap(released));
+    key.flatten().ok_or_else(|| {
+        CliError::refused("share.key: what was released as its key opens nothing").hint(format!(
+            "jangbu share complete {} FILE --to FILE rejects it",
+            shown(&stream.name)
+        ))
+    })
 }
 
 /// Decrypts what was received: confirmed, or rejected with a proof; then complete, if asked.
@@ -385,15 +403,23 @@ fn rejected(
 }
 
 /// A recorded statement of the share as a stranger can check it.
-fn shows(ctx: &Context, stream: &ShareStream, id: StatementId) -> Result<Shows, CliError> {
+pub(super) fn shows(
+    ctx: &Context,
+    stream: &ShareStream,
+    id: StatementId,
+) -> Result<Shows, CliError> {
     let bundle = prove::recorded(ctx, id)?;
     let report = bundle::verify(&bundle, &ctx.anchor()?.verifier()).map_err(|failure| {
         CliError::unreachable(format!("the node's proof does not hold: {failure}"))
     })?;
-    let shown = match (&stream.channel, report.statements.first()) {
-        (Channel::Sealed(key), Some(said)) => {
-            Some(key.show(&said.statement).map_err(CliError::unreachable)?)
-        }
+    let said = report.statements.first().map(|said| &said.statement);
+    let shown = match (
+        &stream.channel,
+        said.filter(|said| said.kind == Kind::Sealed),
+    ) {
+        (Channel::Sealed(key), Some(said)) => Some(key.show(said).map_err(|error| {
+            CliError::input(format!("it is of another share: {error}")).about(id)
+        })?),
         _ => None,
     };
     Ok(Shows { bundle, shown })

@@ -1,9 +1,9 @@
 //! Shares in the open: steps in the streams of an identifier, judged by validators and here again.
 
 use jangbu_ledger::block::Entry;
-use jangbu_ledger::id::{Height, MemberId, Sequence};
+use jangbu_ledger::id::MemberId;
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::share::{Deed, Party, Sender};
+use jangbu_ledger::share::{Course, Deed, Party, Sender, Spoken};
 use jangbu_ledger::state::Role;
 use jangbu_ledger::statement::{Kind, Statement};
 
@@ -26,9 +26,6 @@ struct Said {
     deed: Deed,
     occurrence: u32,
 }
-
-/// Provider, consumer, and who took which step where.
-pub(super) type Steps = (MemberId, MemberId, Vec<(Sequence, Height, Sender, Deed)>);
 
 /// Who shares with whom under an identifier: provider and consumer; `None` if nobody does.
 pub(super) fn parties(
@@ -100,18 +97,25 @@ pub(super) fn owns(ctx: &Context, member: &MemberId, data: &Identifier) -> Resul
     }))
 }
 
-/// Provider, consumer and steps of an open share; `None` if there is none of this name.
-pub(super) fn steps(ctx: &Context, identifier: &Identifier) -> Result<Option<Steps>, CliError> {
+/// The course of an open share; `None` if there is none of this name.
+pub(super) fn course(ctx: &Context, identifier: &Identifier) -> Result<Option<Course>, CliError> {
+    let (chain, anchor) = (ctx.chain_id()?, ctx.anchor()?);
     let said = said(ctx, identifier)?;
-    let Some((provider, consumer)) = opened(&said) else {
-        return Ok(None);
+    let spoken = said.iter().filter_map(|said| {
+        let statement = &recorded(&said.entry)?.statement;
+        Some(Spoken {
+            statement_id: statement.id(&chain, &said.member),
+            sequence: said.entry.sequence,
+            height: said.entry.height,
+            member: said.member,
+            statement,
+        })
+    });
+    let arbiter = |member: &MemberId| {
+        let known = anchor.member(member);
+        known.is_some_and(|member| Role::from(member.role).settles_disputes())
     };
-    let step = |said: Said| {
-        let (by, _) = sender(ctx, &said.member, provider, consumer)?;
-        Ok::<_, CliError>((said.entry.sequence, said.entry.height, by, said.deed))
-    };
-    let steps = said.into_iter().map(step).collect::<Result<_, _>>()?;
-    Ok(Some((provider, consumer, steps)))
+    Ok(Course::of(spoken, arbiter))
 }
 
 fn sender(

@@ -54,6 +54,23 @@ pub struct Stated(Input);
 #[derive(Debug, Clone)]
 pub struct Made(Output);
 
+impl Chunks {
+    /// The chunks one by one, if they are in order, each once, and at most `limit`.
+    pub(super) fn numbers(&self, limit: usize) -> Option<Vec<u64>> {
+        let mut numbers: Vec<u64> = Vec::new();
+        for span in &self.0 {
+            let ascending = numbers.last().is_none_or(|last| *last < span.first);
+            let run = span.last.checked_sub(span.first)?;
+            let left = (limit - numbers.len()) as u64;
+            if !ascending || run >= left {
+                return None;
+            }
+            numbers.extend(span.first..=span.last);
+        }
+        Some(numbers)
+    }
+}
+
 impl FromStr for Chunks {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -218,6 +235,23 @@ mod tests {
             "x",
         ] {
             assert!(bad.parse::<Made>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn chunks_are_counted_out_in_order_and_within_a_bound() {
+        let numbers = |text: &str| text.parse::<Chunks>().unwrap().numbers(4);
+        assert_eq!(numbers("0-2,7"), Some(vec![0, 1, 2, 7]));
+        assert_eq!(numbers("5"), Some(vec![5]));
+        for bad in [
+            "0-4",
+            "0-3,9",
+            "3,2",
+            "1,1",
+            "2-1",
+            "0-18446744073709551615",
+        ] {
+            assert_eq!(numbers(bad), None, "{bad}");
         }
     }
 

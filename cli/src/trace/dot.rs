@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Traced;
-use super::graph::{Standing, label};
+use super::graph::{Line, Standing};
 
 pub(super) fn draw(traced: &Traced) -> String {
     let graph = traced.graph();
@@ -24,17 +24,17 @@ pub(super) fn draw(traced: &Traced) -> String {
         let _ = writeln!(text, "  {id} [label={label}{style}];");
     }
     for edge in &traced.trace.edges {
-        let style = match (&edge.confirmed_by, &edge.contested_by) {
-            (Some(_), _) => "style=solid",
-            (None, Some(_)) => "style=dashed, color=red",
-            (None, None) => "style=dashed",
+        let style = match graph.line(edge) {
+            Line::Solid => "style=solid",
+            Line::Denied => "style=dashed, color=red",
+            Line::Dashed => "style=dashed",
         };
         let _ = writeln!(
             text,
             "  {} -> {} [label={}, {style}];",
             quoted(edge.parent.as_str()),
             quoted(edge.child.as_str()),
-            quoted(&label(edge).unwrap_or_default())
+            quoted(&graph.label(edge).unwrap_or_default())
         );
     }
     text.push_str("}\n");

@@ -6,6 +6,7 @@ use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::Basis;
 use serde::Serialize;
 
+use super::told::{Thing, Told};
 use crate::client::{Direction, Relation, TraceAnswer, TraceEdge, TraceNode, printable};
 
 /// How far what is said of a thing's components can be relied on to be all.
@@ -31,6 +32,17 @@ impl Standing {
             Self::Withheld => "withheld",
         }
     }
+}
+
+/// How a link is drawn, from what nobody denies to what somebody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Line {
+    /// Both companies stand by it.
+    Solid,
+    /// One of them says so.
+    Dashed,
+    /// The other one denies it.
+    Denied,
 }
 
 /// What there is in a trace.
@@ -65,6 +77,8 @@ pub(super) struct Graph<'a> {
     /// Links by the end that is nearer to the root.
     onwards: BTreeMap<&'a Identifier, Vec<&'a TraceEdge>>,
     contested: BTreeSet<&'a Identifier>,
+    /// Other words than those of component links.
+    told: Option<&'a Told>,
 }
 
 impl<'a> Graph<'a> {
@@ -85,7 +99,13 @@ impl<'a> Graph<'a> {
                 .filter(|edge| edge.contested_by.is_some())
                 .map(|edge| &edge.parent)
                 .collect(),
+            told: None,
         }
+    }
+
+    /// The same in other words.
+    pub(super) fn in_words(self, told: Option<&'a Told>) -> Self {
+        Self { told, ..self }
     }
 
     /// The links that lead on from a thing.
@@ -107,6 +127,9 @@ impl<'a> Graph<'a> {
 
     /// How a thing stands. That nothing else contains it nobody can say: upwards none is complete.
     pub(super) fn standing(&self, thing: &Identifier) -> Standing {
+        if let Some(known) = self.thing(thing) {
+            return known.standing;
+        }
         match self.node(thing) {
             Some(node) if !node.known => Standing::Withheld,
             None => Standing::Withheld,
@@ -116,8 +139,21 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// [`Graph::standing`] in a word.
+    pub(super) fn word(&self, thing: &Identifier) -> &'static str {
+        self.thing(thing)
+            .map_or_else(|| self.standing(thing).name(), |known| known.word)
+    }
+
+    fn thing(&self, thing: &Identifier) -> Option<&'a Thing> {
+        self.told.and_then(|told| told.thing(thing))
+    }
+
     /// A thing's company, for people.
     pub(super) fn company(&self, thing: &Identifier) -> String {
+        if let Some(known) = self.thing(thing) {
+            return known.company.clone();
+        }
         let owner = self.node(thing).and_then(|node| node.owner_name.as_deref());
         printable(owner.unwrap_or("not on the ledger"))
     }
@@ -130,6 +166,29 @@ impl<'a> Graph<'a> {
             Some(warning) => (format!("{version} {warning}"), true),
             None => (version, false),
         })
+    }
+
+    /// How a link is drawn.
+    pub(super) fn line(&self, edge: &TraceEdge) -> Line {
+        let told = self.told.and_then(|told| told.link(edge));
+        match (told, &edge.confirmed_by, &edge.contested_by) {
+            (Some(link), ..) => link.line,
+            (None, Some(_), _) => Line::Solid,
+            (None, None, Some(_)) => Line::Denied,
+            (None, None, None) => Line::Dashed,
+        }
+    }
+
+    /// Who stands by a link, or what an agreement said, for people.
+    pub(super) fn says(&self, edge: &TraceEdge) -> String {
+        let told = self.told.and_then(|told| told.link(edge));
+        told.map_or_else(|| witnesses(edge), |link| link.says.clone())
+    }
+
+    /// What stands beside a link in a picture.
+    pub(super) fn label(&self, edge: &TraceEdge) -> Option<String> {
+        let told = self.told.and_then(|told| told.link(edge));
+        told.map_or_else(|| label(edge), |link| Some(link.label.clone()))
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -182,7 +241,7 @@ pub(super) fn witnesses(edge: &TraceEdge) -> String {
 }
 
 /// What stands beside a link in a picture: how much, and how it came there if not as a component.
-pub(super) fn label(edge: &TraceEdge) -> Option<String> {
+fn label(edge: &TraceEdge) -> Option<String> {
     let sort = match edge.relation {
         Relation::Contains => None,
         Relation::IsOf => Some("one of it"),

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Traced;
-use super::graph::{amount, witnesses};
+use super::graph::amount;
 use super::svg::{self, escaped};
+use super::told::Told;
 
 const STYLE: &str = "\
 body{font:14px/1.5 system-ui,'Segoe UI','Noto Sans','Noto Sans CJK KR',sans-serif;color:#1c2733;\
@@ -17,16 +18,28 @@ th,td{text-align:left;padding:.45rem .7rem;border-bottom:1px solid #e8edf2;verti
 th{background:#eef2f6}td.id{overflow-wrap:anywhere}\
 p.note{color:#5b6b7b}";
 
+/// The columns of the table.
+const COLUMNS: [&str; 5] = ["Product", "Part", "Amount", "Who says so", "Entry"];
+/// What the page says at its end.
+const NOTE: &str = "As one node answered. For a proof that nothing was left out, which anyone \
+    verifies offline: <code>jangbu prove trace</code>. The ledger shows who said what, not whether \
+    it is true.";
+
 pub(super) fn draw(traced: &Traced) -> String {
+    let graph = traced.graph();
+    let (columns, note) = match &traced.told {
+        None => (COLUMNS, NOTE),
+        Some(_) => (Told::COLUMNS, Told::NOTE),
+    };
+    let head = columns.map(|column| format!("<th scope=\"col\">{column}</th>"));
     let title = escaped(&svg::heading(traced));
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<figure>\n{}</figure>\n\
-         <table>\n<caption>Links</caption>\n<thead><tr><th scope=\"col\">Product</th>\
-         <th scope=\"col\">Part</th><th scope=\"col\">Amount</th><th scope=\"col\">Who says so</th>\
-         <th scope=\"col\">Entry</th></tr></thead>\n<tbody>\n",
-        svg::draw(traced)
+         <table>\n<caption>Links</caption>\n<thead><tr>{}</tr></thead>\n<tbody>\n",
+        svg::draw(traced),
+        head.concat()
     );
     for edge in &traced.trace.edges {
         let _ = writeln!(
@@ -35,8 +48,11 @@ pub(super) fn draw(traced: &Traced) -> String {
              <td>{}</td></tr>",
             escaped(edge.parent.as_str()),
             escaped(edge.child.as_str()),
-            escaped(&amount(edge).unwrap_or_default()),
-            escaped(&witnesses(edge)),
+            escaped(&match &traced.told {
+                None => amount(edge).unwrap_or_default(),
+                Some(_) => graph.label(edge).unwrap_or_default(),
+            }),
+            escaped(&graph.says(edge)),
             edge.sequence
         );
     }
@@ -46,11 +62,7 @@ pub(super) fn draw(traced: &Traced) -> String {
             "<p class=\"note\">There is more beyond: the depth or a bound left it out.</p>\n",
         );
     }
-    text.push_str(
-        "<p class=\"note\">As one node answered. For a proof that nothing was left out, which \
-         anyone verifies offline: <code>jangbu prove trace</code>. The ledger shows who said what, \
-         not whether it is true.</p>\n</body>\n</html>\n",
-    );
+    let _ = write!(text, "<p class=\"note\">{note}</p>\n</body>\n</html>\n");
     text
 }
 

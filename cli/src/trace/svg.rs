@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use jangbu_ledger::identifier::Identifier;
 
 use super::Traced;
-use super::graph::{Graph, Standing, label, witnesses};
+use super::graph::{Graph, Line, Standing};
 use super::layout::{Place, places};
+use super::told::Told;
 use crate::client::TraceEdge;
 
 /// Sizes in pixels: a card, the room between columns and rows, the edge of the picture.
@@ -52,16 +53,7 @@ pub(super) fn draw(traced: &Traced) -> String {
          <style>{STYLE}</style>\n<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n",
         escaped(&heading(traced))
     );
-    let counts = traced.counts;
-    let summary = format!(
-        "{} things, {} companies, {} links: {} confirmed by both sides, {} asserted, {} contested",
-        counts.things,
-        counts.companies,
-        counts.links,
-        counts.confirmed,
-        counts.asserted,
-        counts.contested
-    );
+    let summary = summary(traced);
     let _ = write!(
         text,
         "<text class=\"title\" x=\"{MARGIN}\" y=\"30\">{}</text>\n\
@@ -74,13 +66,33 @@ pub(super) fn draw(traced: &Traced) -> String {
     for (thing, place) in &places {
         card(&mut text, &graph, thing, *place);
     }
-    legend(&mut text, height - LEGEND / 2);
+    legend(&mut text, traced, height - LEGEND / 2);
     text.push_str("</svg>\n");
     text
 }
 
+/// What there is, in one line.
+fn summary(traced: &Traced) -> String {
+    if let Some(told) = &traced.told {
+        return told.summary.clone();
+    }
+    let counts = traced.counts;
+    format!(
+        "{} things, {} companies, {} links: {} confirmed by both sides, {} asserted, {} contested",
+        counts.things,
+        counts.companies,
+        counts.links,
+        counts.confirmed,
+        counts.asserted,
+        counts.contested
+    )
+}
+
 /// What the picture shows.
 pub(super) fn heading(traced: &Traced) -> String {
+    if let Some(told) = &traced.told {
+        return told.heading.clone();
+    }
     match traced.direction {
         crate::client::Direction::Down => format!("What {} is made of", traced.trace.root),
         crate::client::Direction::Up => format!("What contains {}", traced.trace.root),
@@ -125,7 +137,7 @@ fn card(text: &mut String, graph: &Graph<'_>, thing: &Identifier, place: Place) 
         escaped(&shortened(&graph.company(thing))),
         y + 56,
         escaped(&passport),
-        standing.name(),
+        graph.word(thing),
         left = x + 16,
     );
 }
@@ -147,10 +159,10 @@ fn link(
     };
     let ((x1, y1), (x2, y2)) = (corner(*from), corner(*to));
     let (x1, y1, y2) = (x1 + CARD.0, y1 + CARD.1 / 2, y2 + CARD.1 / 2);
-    let class = match (&edge.confirmed_by, &edge.contested_by) {
-        (Some(_), _) => "link",
-        (None, Some(_)) => "link denied",
-        (None, None) => "link asserted",
+    let class = match graph.line(edge) {
+        Line::Solid => "link",
+        Line::Denied => "link denied",
+        Line::Dashed => "link asserted",
     };
     let bend = GAP.0 / 2;
     let _ = writeln!(
@@ -158,9 +170,9 @@ fn link(
         "<path class=\"{class}\" d=\"M{x1} {y1} C{} {y1} {} {y2} {x2} {y2}\"><title>{}</title></path>",
         x1 + bend,
         x2.saturating_sub(bend),
-        escaped(&witnesses(edge))
+        escaped(&graph.says(edge))
     );
-    if let Some(beside) = label(edge) {
+    if let Some(beside) = graph.label(edge) {
         let _ = writeln!(
             text,
             "<text class=\"amount\" x=\"{}\" y=\"{}\">{}</text>",
@@ -171,22 +183,26 @@ fn link(
     }
 }
 
-fn legend(text: &mut String, y: usize) {
-    let mut x = MARGIN;
-    for (standing, meaning) in [
+fn legend(text: &mut String, traced: &Traced, y: usize) {
+    let of_links = [
         (Standing::Complete, "all parts linked"),
         (Standing::Open, "there may be more"),
         (Standing::Contested, "a link is denied"),
         (Standing::Withheld, "nothing openly recorded"),
-    ] {
+    ];
+    let meanings = match &traced.told {
+        None => of_links.map(|(standing, meaning)| (standing, standing.name(), meaning)),
+        Some(_) => Told::LEGEND,
+    };
+    let mut x = MARGIN;
+    for (standing, word, meaning) in meanings {
         let _ = writeln!(
             text,
             "<rect class=\"bar {}\" x=\"{x}\" y=\"{}\" width=\"5\" height=\"14\" rx=\"2\"/>\
-             <text class=\"sub\" x=\"{}\" y=\"{y}\">{}: {meaning}</text>",
+             <text class=\"sub\" x=\"{}\" y=\"{y}\">{word}: {meaning}</text>",
             standing.name(),
             y - 11,
             x + 11,
-            standing.name()
         );
         x += 182;
     }

@@ -12,6 +12,7 @@ use jangbu_ledger::id::TimeMs;
 use super::Answer;
 use crate::check;
 use crate::client::{PassportAnswer, Relation, TraceAnswer, TraceEdge, TraceNode};
+use crate::lineage;
 use crate::trace;
 use crate::view::{rfc3339, sentence, short, table};
 
@@ -104,8 +105,10 @@ fn body(report: &Report) -> String {
 
     for finding in &report.findings {
         let _ = writeln!(text, "\n{}", in_words(finding));
-        if let Finding::Composition(composition) = finding {
-            text.push_str(&tree(composition));
+        match finding {
+            Finding::Composition(composition) => text.push_str(&tree(composition)),
+            Finding::Lineage(found) => text.push_str(&lineage::text(found)),
+            _ => {}
         }
     }
     if !report.statements.is_empty() {
@@ -234,6 +237,7 @@ fn in_words(finding: &Finding) -> String {
             composition.edges.len(),
             composition.parts.len()
         ),
+        Finding::Lineage(lineage) => format!("{}: {}", lineage.in_words(), lineage.uses.len()),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Making bundles from what a node keeps. Whoever gets one verifies it: nothing here is trusted.
 
+mod lineage;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Blob, Bundle, Claim, FORMAT, Leaf, SignedEntry, SignedHeader, StateItem, SubjectItem};
+use super::{
+    Blob, Bundle, Claim, FORMAT, Leaf, SignedEntry, SignedHeader, StateItem, SubjectItem, UsesItem,
+};
 use crate::block::{BlockHeader, Entry, EntryBody, RecordedStatement};
 use crate::codec;
 use crate::envelope::Envelope;
@@ -11,7 +15,7 @@ use crate::identifier::Identifier;
 use crate::merkle::{NodeReader, ProveError, prove_inclusion};
 use crate::note::Note;
 use crate::state::{
-    LinkRecord, Record, SlotRecord, StreamSide, TransformationRecord, decode_record, key,
+    LinkRecord, Record, SlotRecord, StreamSide, TransformationRecord, UseSide, decode_record, key,
 };
 use crate::state_tree::{self, StateKey, StateNodes, StateTreeError};
 use crate::statement::Kind;
@@ -39,6 +43,14 @@ pub trait Source: NodeReader {
         &self,
         identifier: &Identifier,
         side: StreamSide,
+        after: Option<Sequence>,
+        limit: usize,
+    ) -> Result<Vec<Sequence>, Self::Error>;
+    /// At most `limit` positions after `after`, ascending, of entries that may be uses of a thing:
+    /// all that are, and perhaps others.
+    fn uses(
+        &self,
+        identifier: &Identifier,
         after: Option<Sequence>,
         limit: usize,
     ) -> Result<Vec<Sequence>, Self::Error>;
@@ -81,6 +93,7 @@ pub struct Builder<'a, S: Source> {
     entries: BTreeMap<Sequence, Signed>,
     state: BTreeMap<StateKey, StateItem>,
     subjects: BTreeMap<Identifier, SubjectItem>,
+    uses: BTreeMap<(Identifier, UseSide), UsesItem>,
     envelopes: BTreeMap<EnvelopeId, Opened>,
 }
 
@@ -139,6 +152,7 @@ impl<'a, S: Source> Builder<'a, S> {
             state: Vec::new(),
             subjects: Vec::new(),
             documents: Vec::new(),
+            uses: Vec::new(),
             blocks: Vec::new(),
         };
         Ok(Self {
@@ -149,6 +163,7 @@ impl<'a, S: Source> Builder<'a, S> {
             entries: BTreeMap::new(),
             state: BTreeMap::new(),
             subjects: BTreeMap::new(),
+            uses: BTreeMap::new(),
             envelopes: BTreeMap::new(),
         })
     }
@@ -250,7 +265,7 @@ impl<'a, S: Source> Builder<'a, S> {
 
     /// Claims that these are all statements about a thing and about the batch and the model it
     /// is of, as far as its owners say so.
-    pub fn lineage(&mut self, identifier: &Identifier) -> Built<(), S> {
+    pub fn up_to_model(&mut self, identifier: &Identifier) -> Built<(), S> {
         let mut next = Some(identifier.clone());
         // An item, its batch, its model.
         for _ in 0..3 {
@@ -280,6 +295,7 @@ impl<'a, S: Source> Builder<'a, S> {
             .collect();
         self.bundle.state = self.state.into_values().collect();
         self.bundle.subjects = self.subjects.into_values().collect();
+        self.bundle.uses = self.uses.into_values().collect();
         self.bundle
     }
 

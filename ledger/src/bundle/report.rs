@@ -9,10 +9,11 @@ use super::Composition;
 use crate::checkpoint::QuorumError;
 use crate::id::{ChainId, Height, KeyId, MemberId, Sequence, Slot, StatementId, SubjectId, TimeMs};
 use crate::identifier::Identifier;
+use crate::lineage::Lineage;
 use crate::merkle::NodeHash;
 use crate::receipt::ReceiptError;
 use crate::receipt::cose::CoseReceiptError;
-use crate::state::PassportRecord;
+use crate::state::{PassportRecord, UseSide};
 use crate::state_tree::StateKey;
 use crate::statement::Statement;
 
@@ -88,6 +89,16 @@ pub enum Failure {
         /// What is wrong.
         reason: String,
     },
+    /// The uses listed for a thing are not all there are, or not in their order.
+    #[error("the uses {} {identifier} are not complete: {reason}", side_in_words(*.side))]
+    Uses {
+        /// The thing.
+        identifier: Identifier,
+        /// Which of its two lists.
+        side: UseSide,
+        /// What is wrong.
+        reason: String,
+    },
     /// A claim says something else than the evidence.
     #[error("the claim that {claim} does not hold: {reason}")]
     Claim {
@@ -129,6 +140,14 @@ pub enum Failure {
         /// The earliest time asked for.
         not_before_s: u64,
     },
+}
+
+/// `that made`, `of`.
+pub(super) const fn side_in_words(side: UseSide) -> &'static str {
+    match side {
+        UseSide::Made => "that made",
+        UseSide::Took => "of",
+    }
 }
 
 impl Verdict {
@@ -281,6 +300,8 @@ pub enum Finding {
     },
     /// See `Claim::Composition`.
     Composition(Composition),
+    /// See `Claim::Lineage`.
+    Lineage(Lineage),
 }
 
 /// A subject all of whose statements are shown.

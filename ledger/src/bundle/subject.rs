@@ -12,6 +12,8 @@ pub(super) struct Complete {
     pub(super) report: SubjectReport,
     /// Its owner's statements, in order.
     pub(super) open: Vec<Sequence>,
+    /// Others', in order.
+    pub(super) claims: Vec<Sequence>,
 }
 
 /// Recomputes both streams of a subject and compares them with the state.
@@ -45,6 +47,7 @@ pub(super) fn verify(evidence: &mut Evidence<'_>, item: &SubjectItem) -> Result<
     Ok(Complete {
         report,
         open: item.open.clone(),
+        claims: item.claims.clone(),
     })
 }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, Proved};
 use super::subject::{self, Complete};
+use super::uses::Lists;
 use super::{
     Anchor, Bundle, CheckpointReport, Claim, Cosigner, Failure, Finding, OpenedDocument, Report,
-    StatementReport, composition, document,
+    StatementReport, composition, document, lineage,
 };
 use crate::checkpoint::FinalCheckpoint;
 use crate::identifier::Identifier;
+use crate::lineage::Lineage;
 use crate::state::{SlotRecord, key};
 use crate::statement::{Kind, Stream};
 
@@ -39,19 +41,24 @@ pub fn verify(bundle: &Bundle, anchor: &Anchor) -> Result<Report, Failure> {
         let complete = subject::verify(&mut evidence, item)?;
         subjects.insert(item.identifier.clone(), complete);
     }
-    let mut subjects_used = BTreeSet::new();
+    let mut shown = Listed {
+        subjects: &subjects,
+        used: BTreeSet::new(),
+        uses: Lists::verify(&mut evidence, bundle)?,
+    };
     let mut findings = Vec::with_capacity(bundle.claims.len());
     for claim in &bundle.claims {
-        findings.push(derive(&mut evidence, &subjects, &mut subjects_used, claim)?);
+        findings.push(derive(&mut evidence, &mut shown, claim)?);
     }
     if findings.is_empty() {
         return Err(Failure::Order("it claims nothing".into()));
     }
-    if let Some(unused) = subjects.keys().find(|at| !subjects_used.contains(at)) {
+    if let Some(unused) = subjects.keys().find(|at| !shown.used.contains(at)) {
         return Err(Failure::Order(format!(
             "no claim uses the subject {unused}"
         )));
     }
+    shown.uses.check_all_used()?;
     let documents = bundle
         .documents
         .iter()
@@ -61,20 +68,30 @@ pub fn verify(bundle: &Bundle, anchor: &Anchor) -> Result<Report, Failure> {
     Ok(report(&evidence, findings, documents))
 }
 
-fn derive(
-    evidence: &mut Evidence<'_>,
-    subjects: &BTreeMap<Identifier, Complete>,
-    used: &mut BTreeSet<Identifier>,
-    claim: &Claim,
-) -> Result<Finding, Failure> {
-    let mut listed = |identifier: &Identifier| {
-        used.insert(identifier.clone());
-        subjects.get(identifier).ok_or_else(|| {
+/// The lists of a bundle, each found to be complete, and which of them claims have used.
+struct Listed<'s> {
+    subjects: &'s BTreeMap<Identifier, Complete>,
+    used: BTreeSet<Identifier>,
+    uses: Lists,
+}
+
+impl<'s> Listed<'s> {
+    /// All statements about a subject, for a claim that needs them.
+    fn about(&mut self, identifier: &Identifier) -> Result<&'s Complete, Failure> {
+        self.used.insert(identifier.clone());
+        self.subjects.get(identifier).ok_or_else(|| {
             Failure::Missing(format!(
                 "the bundle does not list the statements about {identifier}"
             ))
         })
-    };
+    }
+}
+
+fn derive(
+    evidence: &mut Evidence<'_>,
+    listed: &mut Listed<'_>,
+    claim: &Claim,
+) -> Result<Finding, Failure> {
     match claim {
         Claim::Recorded {
             statement,
@@ -93,7 +110,7 @@ fn derive(
             })
         }
         Claim::Complete { identifier } => {
-            let report = listed(identifier)?.report.clone();
+            let report = listed.about(identifier)?.report.clone();
             if report.known {
                 Ok(Finding::Complete(report))
             } else {
@@ -104,7 +121,7 @@ fn derive(
             }
         }
         Claim::Absent { identifier } => {
-            if listed(identifier)?.report.known {
+            if listed.about(identifier)?.report.known {
                 return Err(Failure::Claim {
                     claim: format!("nothing is recorded about {identifier}"),
                     reason: "the state knows it".into(),
@@ -166,11 +183,22 @@ fn derive(
             })
         }
         Claim::Composition { root, depth } => {
-            let composition = composition::verify(evidence, subjects, root, *depth)?;
+            let composition = composition::verify(evidence, listed.subjects, root, *depth)?;
             for part in &composition.parts {
-                used.insert(part.subject.identifier.clone());
+                listed.used.insert(part.subject.identifier.clone());
             }
             Ok(Finding::Composition(composition))
+        }
+        Claim::Lineage {
+            root,
+            direction,
+            depth,
+        } => {
+            let (from, uses) = ((root, *direction), &mut listed.uses);
+            let (found, agreements) =
+                lineage::verify(evidence, listed.subjects, uses, from, *depth)?;
+            listed.used.extend(agreements);
+            Ok(Finding::Lineage(found))
         }
     }
 }
@@ -257,13 +285,15 @@ fn report(
         not_checked.push("what sealed statements say: only holders of the stream's key can".into());
     }
     for finding in &findings {
-        if let Finding::Composition(composition) = finding
-            && !composition.not_followed.is_empty()
-        {
-            not_checked.push(format!(
-                "the components of {} below the depth that was asked for",
-                counted(composition.not_followed.len(), "part")
-            ));
+        match finding {
+            Finding::Composition(composition) if !composition.not_followed.is_empty() => {
+                not_checked.push(format!(
+                    "the components of {} below the depth that was asked for",
+                    counted(composition.not_followed.len(), "part")
+                ));
+            }
+            Finding::Lineage(lineage) => not_checked.extend(beside(lineage)),
+            _ => {}
         }
     }
     not_checked.extend([NOT_LATER.into(), NOT_OUTSIDE.into()]);
@@ -279,6 +309,21 @@ fn report(
         checked,
         not_checked,
     }
+}
+
+/// What a lineage does not tell.
+fn beside(lineage: &Lineage) -> Vec<String> {
+    let mut lines = vec![
+        "uses that nobody recorded, and those in sealed shares: only their parties know them"
+            .to_owned(),
+    ];
+    if !lineage.not_followed.is_empty() {
+        lines.push(format!(
+            "the uses of {} beyond the depth that was asked for",
+            counted(lineage.not_followed.len(), "thing")
+        ));
+    }
+    lines
 }
 
 fn in_words(finding: &Finding) -> String {
@@ -311,6 +356,11 @@ fn in_words(finding: &Finding) -> String {
             composition.root,
             counted(composition.edges.len(), "link"),
             counted(composition.parts.len(), "thing")
+        ),
+        Finding::Lineage(lineage) => format!(
+            "{}: {}, each input held against all that was said in its agreement",
+            lineage.in_words(),
+            counted(lineage.uses.len(), "use")
         ),
     }
 }

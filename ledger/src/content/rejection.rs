@@ -11,13 +11,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shows::{NotShown, Said, Shows};
 use super::{ChunkKey, Record, RecordFault, WrappingKey, chunks, record_bytes};
-use crate::bundle::{self, Anchor, Blob, Bundle, Claim, Failure, Report, StatementReport};
+use crate::bundle::{self, Anchor, Blob, Failure, Report};
 use crate::id::{Digest, MemberId};
 use crate::json::{self, JsonError};
-use crate::sealed::Shown;
 use crate::share::{Deed, Party, Sealing, Sent};
-use crate::statement::{Kind, Statement};
 use crate::tree;
 
 /// The format of a proof's file.
@@ -35,17 +34,6 @@ pub struct RejectionProof {
     pub started: Shows,
     /// What is wrong with what it sent.
     pub fault: Fault,
-}
-
-/// A recorded statement, and what it says where that is sealed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shows {
-    /// Proves that it is recorded, and by whom.
-    pub bundle: Bundle,
-    /// Opens it, if it is sealed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub shown: Option<Shown>,
 }
 
 /// What is wrong.
@@ -161,7 +149,7 @@ impl RejectionProof {
     ///
     /// [`RejectionError`] if anything is not as it must be.
     pub fn verify(&self, anchor: &Anchor) -> Result<Convicted, RejectionError> {
-        let (by, report, deed) = self.started.verify(anchor)?;
+        let Said { by, report, deed } = self.started.verify(anchor, Some(Party::Provider))?;
         let Deed::TransferStarted {
             sent:
                 Some(Sent {
@@ -197,7 +185,9 @@ impl RejectionProof {
                     let other = "the wrapping key shown is not the one committed to";
                     return Err(RejectionError::Innocent(other));
                 }
-                let (releaser, _, deed) = released.verify(anchor)?;
+                let Said {
+                    by: releaser, deed, ..
+                } = released.verify(anchor, Some(Party::Provider))?;
                 let Deed::KeyReleased { wrapped } = deed else {
                     return Err(RejectionError::Shows("it is no release of a key".into()));
                 };
@@ -234,39 +224,11 @@ impl RejectionProof {
     }
 }
 
-impl Shows {
-    /// Who said what.
-    fn verify(&self, anchor: &Anchor) -> Result<(StatementReport, Report, Deed), RejectionError> {
-        let report = bundle::verify(&self.bundle, anchor)?;
-        let shows = |what: &str| RejectionError::Shows(what.into());
-        let ([Claim::Recorded { statement: id, .. }], [by]) =
-            (self.bundle.claims.as_slice(), report.statements.as_slice())
-        else {
-            return Err(shows("a bundle proves more, or less, than one statement"));
-        };
-        if by.statement_id != *id {
-            return Err(shows("a bundle proves another statement than it shows"));
-        }
-        let deed = self.deed(&by.statement)?;
-        Ok((by.clone(), report, deed))
-    }
-
-    fn deed(&self, statement: &Statement) -> Result<Deed, RejectionError> {
-        match (&statement.kind, &self.shown) {
-            (Kind::ShareStep { deed, .. }, None) => Ok(deed.as_ref().clone()),
-            (Kind::Sealed, Some(shown)) => {
-                let body = shown
-                    .verify(statement)
-                    .map_err(|error| RejectionError::Shows(error.to_string()))?;
-                if body.party == Party::Provider {
-                    Ok(body.deed)
-                } else {
-                    Err(RejectionError::Shows("a consumer said it".into()))
-                }
-            }
-            _ => Err(RejectionError::Shows(
-                "it is no step of a data share".into(),
-            )),
+impl From<NotShown> for RejectionError {
+    fn from(error: NotShown) -> Self {
+        match error {
+            NotShown::Bundle(failure) => Self::Bundle(failure),
+            NotShown::Otherwise(what) => Self::Shows(what),
         }
     }
 }

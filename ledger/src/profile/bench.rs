@@ -41,6 +41,9 @@ pub(super) struct Bench<'r> {
 impl<'r> Bench<'r> {
     /// The verdict on one requirement.
     pub(super) fn judge(&self, requirement: &Requirement) -> RequirementVerdict {
+        if let Need::InputsPermitted { activity } = &requirement.needs {
+            return self.judge_inputs(requirement, activity);
+        }
         let found = self.find(requirement);
         let there = match found {
             Found::There(evidence) => evidence,
@@ -121,7 +124,7 @@ impl<'r> Bench<'r> {
                 )
             }
             Need::ComponentsConfirmed => self.components_confirmed(),
-            Need::Step { .. } => Found::Nowhere,
+            Need::InputsPermitted { .. } | Need::Step { .. } => Found::Nowhere,
         }
     }
 

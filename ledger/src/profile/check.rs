@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Access, FORMAT, Judges, Need, PROFILE_BYTES_MAX, Profile, Requirement, Status};
 use crate::json::JsonError;
+use crate::share::UseCode;
 
 /// Longest version in bytes.
 pub const VERSION_BYTES_MAX: usize = 32;
@@ -104,6 +105,10 @@ impl Profile {
                 return Err(ProfileError::Repeated(requirement.id.clone()));
             }
             self.check_need(requirement)?;
+            if let Need::InputsPermitted { activity } = &requirement.needs {
+                UseCode::parse(activity.as_str())
+                    .map_err(|error| ProfileError::Shape(format!("{}: {error}", requirement.id)))?;
+            }
             if let Need::Field { section, .. } = &requirement.needs {
                 known(&requirement.id, section)?;
             }

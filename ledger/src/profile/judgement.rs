@@ -25,6 +25,8 @@ pub enum Verdict {
     EndorsementExpired,
     /// It is neither there nor said not to apply.
     ConditionalUnanswered,
+    /// Something went into it that no agreement permitted.
+    NotPermitted,
     /// The law does not say yet what must be there.
     PendingLaw,
 }
@@ -186,6 +188,7 @@ impl Verdict {
             Self::Unendorsed => "unendorsed",
             Self::EndorsementExpired => "endorsement_expired",
             Self::ConditionalUnanswered => "conditional_unanswered",
+            Self::NotPermitted => "not_permitted",
             Self::PendingLaw => "pending_law",
         }
     }

@@ -6,7 +6,9 @@
 use super::{Author, Judgement, Rule, RuleError, refuse_unless, subject};
 use crate::id::MemberId;
 use crate::share::{Covered, Deed, Input, Sender, Share, Usage, User};
-use crate::state::{MemberRecord, Overlay, Role, ShareRecord, SubjectRecord, UseRecord, key};
+use crate::state::{
+    MemberRecord, Overlay, Role, ShareRecord, StreamRecord, SubjectRecord, UseRecord, UseSide, key,
+};
 use crate::statement::{Statement, Stream};
 
 pub(super) fn step(
@@ -44,8 +46,24 @@ pub(super) fn step(
             covered: covered(state, author.member, member, usage)?,
         };
         state.put(key::usage(author.statement), &record);
+        list(state, author, usage)?;
     }
     subject::append_to(state, author, stream, identifier, subject)
+}
+
+/// Lists a use under what it made and under what it took, so that who is shown such a list can
+/// tell whether one is missing.
+fn list(state: &mut Overlay<'_>, author: Author<'_>, usage: &Usage) -> Judgement {
+    for side in [UseSide::Made, UseSide::Took] {
+        for thing in side.of(usage) {
+            let at = side.key(&thing.subject_id());
+            let listed = state
+                .get::<StreamRecord>(&at)?
+                .unwrap_or(StreamRecord::EMPTY);
+            state.put(at, &listed.with(author.statement, author.sequence));
+        }
+    }
+    Ok(())
 }
 
 /// A share that begins: its subject must be the author's own, or become so.

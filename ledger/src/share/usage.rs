@@ -121,6 +121,21 @@ impl Usage {
             .chain(self.outputs.iter().map(|output| &output.made))
     }
 
+    /// What it says was made.
+    #[must_use]
+    pub fn made(&self) -> BTreeSet<&Identifier> {
+        self.outputs.iter().map(|output| &output.made).collect()
+    }
+
+    /// What it says went in: data, and the agreements that it came under.
+    #[must_use]
+    pub fn took(&self) -> BTreeSet<&Identifier> {
+        let inputs = self.inputs.iter();
+        inputs
+            .flat_map(|input| std::iter::once(&input.data).chain(&input.agreement))
+            .collect()
+    }
+
     pub(super) fn check(&self) -> Result<(), DeedError> {
         self.activity.check()?;
         check_codes(&self.codes)?;
@@ -165,6 +180,13 @@ impl Input {
 }
 
 impl Part {
+    /// Whether a chunk is of it.
+    #[must_use]
+    pub fn has(&self, index: u64) -> bool {
+        let mut spans = self.chunks.iter();
+        self.chunks.is_empty() || spans.any(|span| (span.first..=span.last).contains(&index))
+    }
+
     fn check(&self) -> Result<(), UsageError> {
         let forward = self.chunks.iter().all(|span| span.first <= span.last);
         let apart = |pair: &[Span]| pair[0].last < pair[1].first.saturating_sub(1);

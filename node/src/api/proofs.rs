@@ -1,5 +1,5 @@
-//! Bundles: proofs about statements, subjects, slots and component trees, under the last final
-//! checkpoint. Whoever asks verifies them; this node's word counts for nothing in them.
+//! Bundles: proofs about statements, subjects, slots, component trees and lineages, under the last
+//! final checkpoint. Whoever asks verifies them; this node's word counts for nothing in them.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, header};
 use jangbu_ledger::bundle::{BuildError, Builder, MEDIA_TYPE};
 use jangbu_ledger::id::{Height, MemberId, Slot, StatementId};
+use jangbu_ledger::lineage::Direction;
 use jangbu_replica::store::StoreError;
 use serde::Deserialize;
 
@@ -16,7 +17,7 @@ use super::params::{self, Params, Segment};
 use super::problem::{Kind, Problem};
 use crate::store::Reader;
 
-/// Deepest component tree that can be asked for.
+/// Deepest component tree or lineage that can be asked for.
 const DEPTH_MAX: u32 = 64;
 
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,14 @@ pub(super) struct Below {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Along {
+    identifier: String,
+    direction: Direction,
+    depth: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Place {
     member: String,
     slot: String,
@@ -45,6 +54,8 @@ pub(super) struct Checked {
     identifier: String,
     profile: String,
     components: bool,
+    #[serde(default)]
+    uses: bool,
     height: Option<u64>,
 }
 
@@ -75,21 +86,29 @@ pub(super) async fn slot(
     bundle(&node, move |builder| builder.slot(member, slot)).await
 }
 
+pub(super) async fn lineage(
+    State(node): State<Arc<Node>>,
+    Params(params): Params<Along>,
+) -> Result<Answer, Problem> {
+    let root = params::identifier(&params.identifier)?;
+    let (direction, depth) = (params.direction, checked(params.depth)?);
+    bundle(&node, move |builder| {
+        builder.lineage(&root, direction, depth)
+    })
+    .await
+}
+
 pub(super) async fn trace(
     State(node): State<Arc<Node>>,
     Params(params): Params<Below>,
 ) -> Result<Answer, Problem> {
     let root = params::identifier(&params.identifier)?;
-    let depth = params.depth;
-    if let Some(asked) = depth.filter(|depth| *depth > DEPTH_MAX) {
-        let detail = format!("depth = {asked}: at most {DEPTH_MAX}");
-        return Err(Problem::bad_request(detail));
-    }
+    let depth = checked(params.depth)?;
     bundle(&node, move |builder| builder.composition(&root, depth)).await
 }
 
 /// What a compliance profile judges by: all about a thing and what it is of, all about the
-/// profile, and where asked for its components and when an earlier block was.
+/// profile, and where asked for its components, what it was made from and when an earlier block was.
 pub(super) async fn check(
     State(node): State<Arc<Node>>,
     Params(params): Params<Checked>,
@@ -97,10 +116,13 @@ pub(super) async fn check(
     let subject = params::identifier(&params.identifier)?;
     let profile = params::identifier(&params.profile)?;
     bundle(&node, move |builder| {
-        builder.lineage(&subject)?;
+        builder.up_to_model(&subject)?;
         builder.subject(&profile)?;
         if params.components {
             builder.composition(&subject, Some(1))?;
+        }
+        if params.uses {
+            builder.lineage(&subject, Direction::Back, None)?;
         }
         if let Some(height) = params.height {
             builder.block(Height(height))?;
@@ -108,6 +130,15 @@ pub(super) async fn check(
         Ok(())
     })
     .await
+}
+
+fn checked(depth: Option<u32>) -> Result<Option<u32>, Problem> {
+    match depth.filter(|depth| *depth > DEPTH_MAX) {
+        None => Ok(depth),
+        Some(asked) => Err(Problem::bad_request(format!(
+            "depth = {asked}: at most {DEPTH_MAX}"
+        ))),
+    }
 }
 
 /// Makes a bundle under the last final checkpoint.

@@ -39,6 +39,15 @@ impl Source for Reader {
         Self::stream(self, position, limit)
     }
 
+    fn uses(
+        &self,
+        identifier: &Identifier,
+        after: Option<Sequence>,
+        limit: usize,
+    ) -> Result<Vec<Sequence>, StoreError> {
+        Self::used_in(self, &identifier.subject_id(), after, limit)
+    }
+
     fn seal(&self, height: Height) -> Result<Option<Sequence>, StoreError> {
         let block = self.block(height)?;
         // The log's size before the seal is the seal's place.

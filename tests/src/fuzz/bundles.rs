@@ -1,10 +1,12 @@
 //! Bundles: whatever is verified is so in the small ledger.
 
 use jangbu_ledger::bundle::{self, Bundle, Claim, DocumentItem, Shown};
+use jangbu_ledger::lineage::Direction;
 
 use super::known::{known, vector};
 use super::meter::{Allowance, frugal};
 use super::{Seed, Seen, refused};
+use crate::world::models;
 use crate::world::story::{BATCH, CELL, PRODUCT, UNKNOWN, identifier};
 
 /// A bundle survives its file, and says of the small ledger only what is so.
@@ -87,7 +89,25 @@ pub(super) fn seeds() -> Vec<Seed> {
     let small = builder.finish().to_json().unwrap();
     let long = "x".repeat(5_000);
     let no = |name: &str, text: String| Seed::new(name, text, Seen::Refused);
+    let lineage = |about: &str, direction| {
+        let mut builder = known().models.world.builder().unwrap();
+        let about = identifier(about).unwrap();
+        builder.lineage(&about, direction, None).unwrap();
+        builder.finish().to_json().unwrap()
+    };
+    let back = lineage(models::TUNED, Direction::Back);
     vec![
+        Seed::new(
+            "another-way",
+            back.replacen("\"back\"", "\"forward\"", 1),
+            Seen::Read,
+        ),
+        Seed::new("lineage-back", back, Seen::Held),
+        Seed::new(
+            "lineage-forward",
+            lineage(models::CELLS, Direction::Forward),
+            Seen::Held,
+        ),
         Seed::new("vector", vector("proof.jangbu.json"), Seen::Held),
         Seed::new("opened", opened().to_json().unwrap(), Seen::Held),
         Seed::new(

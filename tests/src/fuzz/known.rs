@@ -6,17 +6,22 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use jangbu_ledger::bundle::{self, Anchor, Report};
-use jangbu_ledger::id::Sequence;
+use jangbu_ledger::bundle::{self, Anchor, Builder, Report};
+use jangbu_ledger::id::{Sequence, StatementId};
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::lineage::Direction as LineageWay;
 use serde_json::Value;
 
+use crate::world::World;
+use crate::world::models::{self, Models};
 use crate::world::story::{BATCH, CELL, PART, PRODUCT, Story, UNKNOWN, identifier};
 
 /// The small ledger, and what its verifier trusts.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) story: Story,
+    /// Another ledger of the same founders.
+    pub(super) models: Models,
     pub(super) anchor: Anchor,
     /// Everything its bundles and receipts can say, line by line.
     says: BTreeSet<String>,
@@ -29,11 +34,14 @@ pub(super) fn known() -> &'static Known {
         let story = Story::tell().unwrap();
         let anchor = story.world.anchor.verifier();
         let mut says = BTreeSet::new();
-        for report in reports(&story, &anchor) {
-            says.extend(lines(&report));
+        let models = Models::tell().unwrap();
+        let all = reports(&story, &anchor);
+        for report in all.iter().chain(&lineages(&models, &anchor)) {
+            says.extend(lines(report));
         }
         Known {
             story,
+            models,
             anchor,
             says,
         }
@@ -73,6 +81,44 @@ fn reports(story: &Story, anchor: &Anchor) -> Vec<Report> {
     reports
 }
 
+/// What an honest node of the other ledger can prove of uses.
+fn lineages(models: &Models, anchor: &Anchor) -> Vec<Report> {
+    let mut reports = Vec::new();
+    let mut prove = |build: &dyn Fn(&mut Builder<'_, World>)| {
+        let mut builder = models.world.builder().unwrap();
+        build(&mut builder);
+        reports.push(bundle::verify(&builder.finish(), anchor).unwrap());
+    };
+    let things = [
+        models::CELLS,
+        models::PACKS,
+        models::LOOSE,
+        models::MODEL,
+        models::TUNED,
+        models::CELLS_AGREEMENT,
+        models::PACKS_AGREEMENT,
+        models::HIDDEN_AGREEMENT,
+    ];
+    for thing in things.map(|text| identifier(text).unwrap()) {
+        prove(&|builder| builder.subject(&thing).unwrap());
+        for direction in [LineageWay::Back, LineageWay::Forward] {
+            for depth in [None, Some(0), Some(1), Some(2), Some(3)] {
+                prove(&|builder| builder.lineage(&thing, direction, depth).unwrap());
+            }
+        }
+    }
+    let statements: BTreeSet<StatementId> = reports
+        .iter()
+        .flat_map(|report| report.statements.iter().map(|said| said.statement_id))
+        .collect();
+    for id in statements {
+        let mut builder = models.world.builder().unwrap();
+        builder.recorded(&id).unwrap();
+        reports.push(bundle::verify(&builder.finish(), anchor).unwrap());
+    }
+    reports
+}
+
 /// What a report says, apart from documents, line by line.
 fn lines(report: &Report) -> Vec<String> {
     let text = |value: Result<String, serde_json::Error>| value.unwrap();
@@ -89,11 +135,15 @@ impl Known {
     /// If it says anything else.
     pub(super) fn check(&self, report: &Report) {
         let checkpoint = &report.checkpoint;
-        let last = self.story.world.checkpoint().unwrap();
+        let worlds = [&self.story.world, &self.models.world];
+        let mut ends = worlds.map(|world| world.checkpoint().unwrap()).into_iter();
+        let last = ends
+            .find(|last| last.checkpoint().size == checkpoint.size)
+            .unwrap();
         let last = last.checkpoint();
         assert_eq!(
-            (checkpoint.size, checkpoint.root, checkpoint.origin.as_str()),
-            (last.size, last.root, last.origin.as_str()),
+            (checkpoint.root, checkpoint.origin.as_str()),
+            (last.root, last.origin.as_str()),
         );
         assert!(checkpoint.cosigners.len() >= self.anchor.quorum);
         for line in lines(report) {
@@ -129,8 +179,10 @@ impl Known {
             Some("absent") => text("identifier")
                 .and_then(|text| Identifier::parse(text).ok())
                 .is_some_and(|about| {
+                    let agreements = [models::CELLS_AGREEMENT, models::PACKS_AGREEMENT];
                     [PRODUCT, BATCH, PART, CELL]
                         .iter()
+                        .chain(&agreements)
                         .all(|t| *t != about.as_str())
                 }),
             Some("slot_empty") => text("slot") != Some(&self.story.used.to_string()),

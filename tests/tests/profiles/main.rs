@@ -5,5 +5,6 @@
 mod bench;
 mod eu_battery;
 mod files;
+mod inputs;
 mod others;
 mod verdicts;

@@ -2,11 +2,13 @@
 
 use jangbu_ledger::bundle::Report;
 use jangbu_ledger::id::{Height, Sequence, StatementId, TimeMs};
+use jangbu_ledger::lineage::Direction;
 use jangbu_ledger::profile::{
     Instant, JudgeError, Outcome, Profile, ProfileError, ShareStep, Verdict,
 };
-use jangbu_ledger::share::Step;
+use jangbu_ledger::share::{Deed, Step};
 use jangbu_ledger::statement::{Basis, Granularity, Kind, Stream};
+use jangbu_tests::world::models::{Contract, input, plainly, training};
 use jangbu_tests::world::passports::{issues, opening};
 use serde_json::{Value, json};
 
@@ -73,12 +75,12 @@ fn a_share_is_met_when_it_was_agreed_sent_received_and_completed() {
     }
 }
 
-const MODEL: &str = "model:nordwind.example/soh-7";
-const OWN: &str = "dataset:nordwind.example/cycles";
-const OTHERS: &str = "urn:uuid:7eeeac86-7b69-444d-81e6-655d0f1513bd";
+pub(crate) const MODEL: &str = "model:nordwind.example/soh-7";
+pub(crate) const OWN: &str = "dataset:nordwind.example/cycles";
+pub(crate) const OTHERS: &str = "urn:uuid:7eeeac86-7b69-444d-81e6-655d0f1513bd";
 
-/// A model of nordwind's, trained on a dataset of its own and one of cml1's.
-fn trained() -> Bench {
+/// A model of nordwind's, whose passport is there and nothing else.
+pub(crate) fn issued() -> Bench {
     let mut bench = Bench::new();
     for (member, subject, document) in [
         ("nordwind", OWN, json!({})),
@@ -103,10 +105,32 @@ fn trained() -> Bench {
     bench
 }
 
-fn report(bench: &Bench) -> Report {
+/// The model, trained on a dataset of nordwind's own and one of cml1's that a contract permits.
+fn trained() -> Bench {
+    let mut bench = issued();
+    let contract = Contract {
+        agreement: "https://nordwind.example/agreements/1",
+        provider: "cml1",
+        consumer: "nordwind",
+        by_consumer: true,
+        permits: &["ai-training"],
+        data: OTHERS,
+    };
+    contract.close(&mut bench.world, plainly()).unwrap();
+    let inputs = vec![
+        input(OWN, None).unwrap(),
+        input(OTHERS, Some(contract.agreement)).unwrap(),
+    ];
+    let used = Deed::Used(training(inputs, MODEL).unwrap());
+    contract.step(&mut bench.world, false, used, 90).unwrap();
+    bench
+}
+
+pub(crate) fn report(bench: &Bench) -> Report {
     let mut builder = bench.world.builder().unwrap();
     builder.subject(&id(MODEL)).unwrap();
     builder.composition(&id(MODEL), Some(1)).unwrap();
+    builder.lineage(&id(MODEL), Direction::Back, None).unwrap();
     let mut bundle = builder.finish();
     let plain = bench.verify(&bundle);
     let (statement, opening) = &bench.openings[2];
@@ -213,6 +237,11 @@ fn what_is_not_a_profile_is_refused_and_says_why() {
         p["requirements"][15]["needs"]["terms"] = json!(["eubat:hasRatedCapacity"]);
     });
     assert!(matches!(error, ProfileError::Ambiguous { .. }), "{error}");
+    let error = refused(&|p| {
+        p["requirements"][0]["needs"] =
+            json!({"of": "inputs_permitted", "activity": "AI training"});
+    });
+    assert!(matches!(error, ProfileError::Shape(_)), "{error}");
     let error = refused(&|p| p["judges"] = json!("share"));
     assert!(matches!(error, ProfileError::Misplaced { .. }), "{error}");
 }

@@ -1,0 +1,3 @@
+#![no_main]
+
+jangbu_fuzz::target!("chunks");
