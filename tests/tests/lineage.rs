@@ -184,6 +184,7 @@ fn a_model_tells_its_sources_and_falls_with_the_agreement_about_one_of_them() {
     );
 
     exports(&devnet);
+    agreed_by_message(&devnet);
     proved(&devnet);
     traced(&devnet);
 
@@ -304,7 +305,10 @@ fn traced(devnet: &Devnet) {
             )
             .out;
         assert!(drawn.contains(part), "{format}: {drawn}");
-        assert!(drawn.contains("make again") || format == "dot", "{drawn}");
+        assert!(
+            drawn.contains("make it again") || format == "dot",
+            "{drawn}"
+        );
     }
     // The model has a passport and no links; its sources are shown.
     let trace = devnet.done("marktamt", &["trace", MODEL]).object();
@@ -434,4 +438,58 @@ fn sealed_chunks_are_shown(devnet: &Devnet, sealed: &Sharing<'_>, delivery: &str
     // Nothing of the other chunks is in the file.
     let shown = fs::read_to_string(file).unwrap();
     assert!(shown.len() < 2 * CHUNK_BYTES, "{} bytes", shown.len());
+}
+
+/// An agreement that a message of the Dataspace Protocol states is about the message's target.
+fn agreed_by_message(devnet: &Devnet) {
+    let (name, data, made) = (
+        "agreement 34",
+        "dataset:hanbit.example/cells/2026-12",
+        "model:soyu.example/range/3",
+    );
+    let share = Sharing { devnet, name };
+    let message = json!({
+        "@context": ["https://w3id.org/dspace/2025/1/context.jsonld"],
+        "@type": "ContractAgreementMessage",
+        "providerPid": "urn:uuid:a343fcbf-99fc-4ce8-8e9b-148c97605aab",
+        "consumerPid": "urn:uuid:32541fe6-c580-409e-85a8-8a9a32fbe833",
+        "agreement": {
+            "@id": "urn:uuid:e8dc8655-44c2-46ef-b701-4cffdc2faa44",
+            "@type": "Agreement",
+            "target": data,
+            "assigner": "http://example.com/Provider",
+            "assignee": "http://example.com/Consumer",
+            "permission": [{ "action": "use" }],
+        },
+    });
+    let file = devnet.path().join("agreement.json");
+    fs::write(&file, message.to_string()).unwrap();
+    let _ = share.done("soyu", "request", &["--with", "hanbit"]);
+    let _ = share.done("hanbit", "offer", &["--with", "soyu"]);
+    let _ = share.done("soyu", "accept", &[]);
+    let anchor = ["anchor", file.to_str().unwrap(), "--share", name];
+    for duplicate in [false, true] {
+        devnet.settle();
+        let lines = devnet.done("hanbit", &anchor).lines();
+        assert_eq!(lines[0]["duplicate"], duplicate, "{lines:?}");
+    }
+    let _ = share.done("soyu", "verify", &[]);
+    let _ = share.done("hanbit", "finalize", &[]);
+    let _ = share.done("soyu", "request-transfer", &[]);
+    let root = "22".repeat(32);
+    let _ = share.done("hanbit", "start", &["--root", &root]);
+    let _ = share.done("soyu", "receive", &["--root", &root]);
+    let _ = share.done("soyu", "use", &["--output", made]);
+    let back = lineage(devnet, "soyu", &[made]);
+    let source = &back["uses"][0]["sources"][0];
+    assert_eq!(
+        (&source["data"], &source["then"]),
+        (&json!(data), &json!("permitted"))
+    );
+    assert_eq!(source["terms"]["permits"], json!([]), "the policy says");
+    // Of other data it would not have been.
+    let other = ["--data", CELLS, "--output", "model:soyu.example/range/4"];
+    let _ = share.done("soyu", "use", &other);
+    let back = lineage(devnet, "soyu", &["model:soyu.example/range/4"]);
+    assert_eq!(back["uses"][0]["sources"][0]["then"], "other_data");
 }

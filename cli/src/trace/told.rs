@@ -52,8 +52,8 @@ impl Told {
 
     /// What the bars of the cards mean.
     pub(super) const LEGEND: [(Standing, &'static str, &'static str); 4] = [
-        (Standing::Complete, "stands", "permitted"),
-        (Standing::Contested, "make again", "not permitted"),
+        (Standing::Complete, "stands", "permitted, in force"),
+        (Standing::Contested, "falls", "not so: make it again"),
         (Standing::Withheld, "unknown", "not read here"),
         (Standing::Open, "data", "what was used"),
     ];
@@ -149,7 +149,7 @@ fn summary(lineage: &Lineage) -> String {
         Direction::Forward => format!("; made {}, to make again {again}", lineage.made.len()),
     };
     format!(
-        "{} uses, {} inputs: {permitted} permitted when used, {} not{made}",
+        "uses {}, inputs {}: permitted when used {permitted}, not {}{made}",
         lineage.uses.len(),
         sources().count(),
         sources().count() - permitted
@@ -161,11 +161,9 @@ fn made(lineage: &Lineage, used: &Use, thing: &Identifier) -> Thing {
     let known = lineage.made.iter().find(|made| made.identifier == *thing);
     let worst = used.sources.iter().map(line).max();
     let (standing, word) = match (known.map(|made| made.standing), worst) {
-        (Some(Stands::Retrain), _) => (Standing::Contested, "make again"),
-        (None, Some(Line::Denied)) => (Standing::Contested, "not permitted"),
+        (Some(Stands::Retrain), _) | (None, Some(Line::Denied)) => (Standing::Contested, "falls"),
         (Some(Stands::Unknown), _) | (None, Some(Line::Dashed)) => (Standing::Withheld, "unknown"),
-        (Some(Stands::Stands), _) => (Standing::Complete, "stands"),
-        (None, _) => (Standing::Complete, "permitted"),
+        (Some(Stands::Stands), _) | (None, _) => (Standing::Complete, "stands"),
     };
     Thing {
         standing,

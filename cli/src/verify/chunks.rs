@@ -62,16 +62,16 @@ pub(super) fn verify<'a>(file: &'a Path, proof: &ChunkProof, anchor: &TrustAncho
                 "a quorum of validators vouches for the provider's statement, which its key signed",
                 "each chunk shown is at its place under the root that the statement names",
             ];
+            answer.not_checked = vec!["the other chunks: this file shows none of them"];
             if proved.used.is_some() {
+                answer
+                    .not_checked
+                    .push("whether the use took place as its author says");
                 answer.checked.push(
                     "a quorum vouches for the use, which its author signed; it names this root and \
                      these chunks",
                 );
             }
-            answer.not_checked = vec![
-                "the other chunks: this file shows none of them",
-                "whether the use took place as its author says",
-            ];
             if !proved.delivery {
                 answer
                     .not_checked

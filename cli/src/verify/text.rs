@@ -237,7 +237,11 @@ fn in_words(finding: &Finding) -> String {
             composition.edges.len(),
             composition.parts.len()
         ),
-        Finding::Lineage(lineage) => format!("{}: {}", lineage.in_words(), lineage.uses.len()),
+        Finding::Lineage(lineage) => match lineage.uses.len() {
+            0 => format!("{}: none", lineage.in_words()),
+            1 => format!("{}: 1 use", lineage.in_words()),
+            more => format!("{}: {more} uses", lineage.in_words()),
+        },
     }
 }
 
