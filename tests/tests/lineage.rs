@@ -313,6 +313,11 @@ fn traced(devnet: &Devnet) {
     // The model has a passport and no links; its sources are shown.
     let trace = devnet.done("marktamt", &["trace", MODEL]).object();
     assert_eq!(trace["uses"].as_array().unwrap().len(), 1, "{trace}");
+    // With a link it has both.
+    let _link = devnet.says("soyu", &["link", "component", MODEL, TUNED]);
+    let trace = devnet.settled("marktamt", &["trace", MODEL]).object();
+    assert_eq!(trace["edges"].as_array().unwrap().len(), 1, "{trace}");
+    assert_eq!(trace["lineage"]["uses"].as_array().unwrap().len(), 1);
     let at = devnet.jangbu("marktamt", &["trace", PACKS, "--forward", "--at", "1"]);
     assert_eq!(at.code, 2, "{at:?}");
     let nobody = devnet.jangbu("marktamt", &["trace", "dataset:example.com/never"]);

@@ -12,6 +12,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
 
 use super::{in_toto, prov, text};
+use crate::trace::{self, Picture};
 
 /// The schema that the PROV-JSON submission links to.
 const PROV_SCHEMA: &str = include_str!("../../../tests/data/prov-json/prov-json.schema.json");
@@ -193,6 +194,41 @@ fn faults(schema: &str, document: &Value) -> Vec<String> {
     errors
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect()
+}
+
+#[test]
+fn a_picture_has_a_card_for_each_thing_and_a_line_for_each_input() {
+    let back = lineage(BASE, Direction::Back);
+    let svg = trace::picture(&back, Picture::Svg);
+    // Two datasets and two models, of which one was made from the other.
+    assert_eq!(
+        svg.matches("<g>").count(),
+        3,
+        "what leads from the root: {svg}"
+    );
+    assert_eq!(svg.matches("<path").count(), 2);
+    assert_eq!(
+        svg.matches("link denied").count(),
+        2,
+        "one ended, one was not permitted"
+    );
+    assert!(svg.contains(&format!("What {BASE} was made from")), "{svg}");
+    let forward = lineage(CELLS, Direction::Forward);
+    let svg = trace::picture(&forward, Picture::Svg);
+    assert!(svg.contains("made 2, to make again 2"), "{svg}");
+    let html = trace::picture(&forward, Picture::Html);
+    assert_eq!(html.matches("<tr><td").count(), 3, "{html}");
+    assert!(html.contains("ended in block 7"), "{html}");
+    // Nothing that strangers named is markup.
+    let mut evil = back;
+    let agreement = evil.uses[1].sources[0].agreement.as_mut().unwrap();
+    agreement.known.as_mut().unwrap().provider = "<script>".to_owned();
+    evil.uses[1].by = "\"]; evil [\"".to_owned();
+    for sort in [Picture::Svg, Picture::Html] {
+        assert!(!trace::picture(&evil, sort).contains("<script>"));
+    }
+    let dot = trace::picture(&evil, Picture::Dot);
+    assert!(dot.contains("\\\"]; evil [\\\""), "{dot}");
 }
 
 #[test]

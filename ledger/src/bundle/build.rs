@@ -23,6 +23,8 @@ use crate::tree::{self, HashedList};
 
 /// Most statements in one bundle.
 pub const ENTRIES_MAX: usize = 8_192;
+/// Most entries that are looked at for the uses of one thing: others may name it, too.
+const LOOKED_AT_MAX: usize = 65_536;
 /// Statements of one stream read at a time.
 const CHUNK: usize = 1_000;
 
@@ -73,6 +75,12 @@ pub enum BuildError<E> {
     /// More statements than one bundle may have.
     #[error("more than {ENTRIES_MAX} statements would be in the bundle; ask for less depth")]
     TooLarge,
+    /// More statements name a thing than are looked through for its uses.
+    #[error(
+        "more than {LOOKED_AT_MAX} statements name {0}, most of them no uses of it: they are not all \
+         looked through for a proof"
+    )]
+    Crowded(Identifier),
     /// What is stored contradicts itself.
     #[error("the ledger's data is damaged: {0}")]
     Damaged(String),

@@ -8,7 +8,7 @@ use jangbu_ledger::share::{
     Contract, Covered, Deed, Delivery, Input, Output, Party, Rejection, Sealing, Sender, Sent,
     Share, Transfer, Usage, UseCode, WrappedKey,
 };
-use jangbu_ledger::state::{ShareRecord, UseRecord, key};
+use jangbu_ledger::state::{ShareRecord, StreamRecord, UseRecord, key};
 use jangbu_ledger::statement::{Granularity, Kind, Stream};
 use proptest::prelude::*;
 
@@ -318,6 +318,44 @@ fn a_use_is_recorded_with_how_it_was_covered() {
     say(&mut ground, Party::Provider, Deed::Retired, 0);
     let late = covered(&mut ground, CONSUMER, PROVIDER);
     assert_eq!(late, [Covered::Ended, unknown]);
+}
+
+#[test]
+fn a_use_is_counted_once_under_all_that_it_made_and_took() {
+    let (mut ground, _) = grounds().into_iter().next().unwrap();
+    let count = |ground: &Ground, at| {
+        let list: Option<StreamRecord> = ground.get(&at);
+        list.map_or(0, |list| list.count)
+    };
+    let counts = |ground: &Ground| {
+        let of = |n: u64| id(n).subject_id();
+        [
+            count(ground, key::made(&of(3))),
+            count(ground, key::took(&of(SHARE))),
+            count(ground, key::took(&of(OTHER))),
+            count(ground, key::made(&of(SHARE))),
+            count(ground, key::took(&of(3))),
+        ]
+    };
+    let mut say = |occurrence| {
+        let used = step(CONSUMER, Deed::Used(usage()));
+        let said = ground.say_again(PROVIDER, used, open(SHARE), occurrence);
+        (said, counts(&ground))
+    };
+    let (first, once) = say(0);
+    assert_eq!(once, [1, 1, 1, 0, 0]);
+    let (second, twice) = say(1);
+    assert_eq!(twice, [2, 2, 2, 0, 0]);
+    assert_ne!(first.unwrap(), second.unwrap());
+    // What is refused is counted nowhere: the other party is the consumer.
+    let wrong = step("rival", Deed::Used(usage()));
+    let refused = ground.say_again(PROVIDER, wrong, open(SHARE), 2);
+    assert_eq!(refused, Err(Rule::ShareWith));
+    assert_eq!(counts(&ground), [2, 2, 2, 0, 0]);
+    // Heads chain the statements in their order.
+    let list: StreamRecord = ground.get(&key::made(&id(3).subject_id())).unwrap();
+    let took: StreamRecord = ground.get(&key::took(&id(OTHER).subject_id())).unwrap();
+    assert_eq!(list.head, took.head, "the same statements");
 }
 
 #[test]

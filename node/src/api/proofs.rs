@@ -165,7 +165,7 @@ impl From<BuildError<StoreError>> for Problem {
         match error {
             BuildError::NoStatement(id) => Self::not_found(error.to_string()).about(id),
             BuildError::NoBlock(_) => Self::not_found(error.to_string()),
-            BuildError::TooLarge => Self::bad_request(error.to_string()),
+            BuildError::TooLarge | BuildError::Crowded(_) => Self::bad_request(error.to_string()),
             BuildError::Source(error) => error.into(),
             BuildError::Damaged(what) => StoreError::Corrupt(what).into(),
             // The state tree, and what may be added one day.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{BuildError, Builder, Built, CHUNK, Claim, Source, UsesItem, read_entry};
+use super::{
+    BuildError, Builder, Built, CHUNK, Claim, LOOKED_AT_MAX, Source, UsesItem, read_entry,
+};
 use crate::block::{Entry, EntryBody};
 use crate::bundle::uses::usage;
 use crate::id::Sequence;
@@ -10,9 +12,6 @@ use crate::identifier::Identifier;
 use crate::lineage::Direction;
 use crate::share::Usage;
 use crate::state::{StreamRecord, UseRecord, UseSide, key};
-
-/// Most entries that are looked at for the uses of one thing: others may name it, too.
-const LOOKED_AT_MAX: usize = 65_536;
 
 impl<S: Source> Builder<'_, S> {
     /// Claims that these are all open uses that made a thing and what it came from, or all of it and
@@ -73,7 +72,7 @@ impl<S: Source> Builder<'_, S> {
                 .map_err(BuildError::Source)?;
             looked_at += chunk.len();
             if looked_at > LOOKED_AT_MAX {
-                return Err(BuildError::TooLarge);
+                return Err(BuildError::Crowded(thing.clone()));
             }
             after = chunk.last().copied();
             if after.is_none() {
