@@ -168,7 +168,9 @@ pub fn judge(
         Kind::Aggregated { children } => {
             container::put_in(state, author, &member, statement, children)
         }
-        Kind::Disaggregated { children } => container::take_out(state, author, statement, children),
+        Kind::Disaggregated { children } => {
+            container::take_out(state, author, &member, statement, children)
+        }
         Kind::Sealed => use_slot(state, author, statement),
         Kind::KeyRevoked { key } => revoke_key(state, author, key),
         Kind::EvidenceRecorded { equivocation } => evidence::record(state, author, equivocation),

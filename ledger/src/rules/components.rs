@@ -19,8 +19,7 @@ pub(super) fn link(
     let parent = subject::named(statement)?;
     let mut product = subject::own(state, author, member, parent, false)?;
     let (parent_id, child_id) = (parent.subject_id(), child.subject_id());
-    let own_component =
-        subject::find(state, child)?.is_some_and(|component| component.owner == *author.member);
+    let own_component = subject::is_author_s(state, author, member, child)?;
     let confirmed_by = own_component.then_some(*author.member);
     if own_component {
         join(state, author, &mut product, parent_id, child_id)?;

@@ -25,8 +25,7 @@ pub(super) fn put_in(
     let around = around(state, author, &id)?;
     for child in children {
         let child_id = child.subject_id();
-        let known = subject::find(state, child)?;
-        let agreed = known.is_some_and(|known| subject::has(&known, author.member));
+        let agreed = subject::author_has(state, author, member, child)?;
         let at = key::packed(&id, &child_id);
         let before = state.get::<PackedRecord>(&at)?;
         refuse_unless(
@@ -52,6 +51,7 @@ pub(super) fn put_in(
 pub(super) fn take_out(
     state: &mut Overlay<'_>,
     author: Author<'_>,
+    member: &MemberRecord,
     statement: &Statement,
     children: &[Identifier],
 ) -> Judgement {
@@ -60,11 +60,8 @@ pub(super) fn take_out(
     let name = subject::named(statement)?;
     for child in children {
         // Whoever was handed a thing need not wait for whoever has its container.
-        let has_it = || -> Result<bool, RuleError> {
-            let known = subject::find(state, child)?;
-            Ok(known.is_some_and(|known| subject::has(&known, author.member)))
-        };
-        refuse_unless(has_container || has_it()?, Rule::ContainerHolder)?;
+        let may_take = has_container || subject::author_has(state, author, member, child)?;
+        refuse_unless(may_take, Rule::ContainerHolder)?;
         let at = key::packed(&name.subject_id(), &child.subject_id());
         let packed = state.get::<PackedRecord>(&at)?;
         let Some(mut packed) = packed.filter(|packed| packed.inside) else {

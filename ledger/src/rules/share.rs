@@ -5,7 +5,7 @@
 
 use super::{Author, Judgement, Rule, RuleError, refuse_unless, subject};
 use crate::id::MemberId;
-use crate::share::{Covered, Deed, Input, Sender, Share, Usage, User};
+use crate::share::{Covered, Deed, Input, Party, Sender, Share, Usage, User};
 use crate::state::{
     MemberRecord, Overlay, Role, ShareRecord, StreamRecord, SubjectRecord, UseRecord, UseSide, key,
 };
@@ -97,15 +97,8 @@ fn open<'s>(
 }
 
 fn sender(member: &MemberId, role: Role, record: &ShareRecord) -> Sender {
-    if *member == record.provider {
-        Sender::Provider
-    } else if *member == record.consumer {
-        Sender::Consumer
-    } else if role.settles_disputes() {
-        Sender::Arbiter
-    } else {
-        Sender::Other
-    }
+    let party = Party::among(member, &record.provider, &record.consumer);
+    Sender::of(party, role.settles_disputes())
 }
 
 /// How a use stands to the agreement that each input names. Sealed ones are unknown here.
@@ -118,8 +111,7 @@ fn covered(
     let nothing = Share::default();
     let one = |input: &Input| {
         let Some(agreement) = &input.agreement else {
-            let mut prefixes = member.prefixes.iter();
-            let own = prefixes.any(|prefix| input.data.required_prefix_matches(prefix));
+            let own = subject::is_under_own_prefix(member, &input.data);
             return Ok(Covered::of(
                 usage,
                 input,

@@ -18,16 +18,9 @@ pub(super) fn own(
         refuse_unless(subject.owner == *author.member, Rule::SubjectOwner)?;
         return Ok(subject);
     }
-    refuse_unless(
-        matches!(member.role, Role::Operator | Role::Participant),
-        Rule::MemberRole,
-    )?;
+    refuse_unless(opens_streams(member), Rule::MemberRole)?;
     if identifier.is_registrable() {
-        let held = member
-            .prefixes
-            .iter()
-            .any(|p| identifier.required_prefix_matches(p));
-        refuse_unless(held, Rule::SubjectPrefix)?;
+        refuse_unless(is_under_own_prefix(member, identifier), Rule::SubjectPrefix)?;
     } else {
         // An identifier without a prefix belongs to who issues it first; a remark about it
         // must not be a way to squat on it.
@@ -48,6 +41,49 @@ pub(super) const fn opened_by(owner: MemberId) -> SubjectRecord {
         closed: false,
         custodian: None,
     }
+}
+
+/// Whether a member's role lets it speak of things of its own.
+const fn opens_streams(member: &MemberRecord) -> bool {
+    matches!(member.role, Role::Operator | Role::Participant)
+}
+
+/// Whether an identifier lies under a prefix that this member holds, and so nobody else.
+pub(super) fn is_under_own_prefix(member: &MemberRecord, identifier: &Identifier) -> bool {
+    let mut prefixes = member.prefixes.iter();
+    prefixes.any(|prefix| identifier.required_prefix_matches(prefix))
+}
+
+/// Whether a thing of which nothing is recorded is this member's all the same: nobody else can ever
+/// open its stream.
+fn is_to_open(member: &MemberRecord, identifier: &Identifier) -> bool {
+    opens_streams(member) && identifier.is_registrable() && is_under_own_prefix(member, identifier)
+}
+
+/// Whether the author answers for a thing, or will once something is recorded about it.
+pub(super) fn is_author_s(
+    state: &Overlay<'_>,
+    author: Author<'_>,
+    member: &MemberRecord,
+    identifier: &Identifier,
+) -> Result<bool, StateError> {
+    Ok(match find(state, identifier)? {
+        Some(subject) => subject.owner == *author.member,
+        None => is_to_open(member, identifier),
+    })
+}
+
+/// Whether the author answers for a thing, or will once something is recorded about it, or has it.
+pub(super) fn author_has(
+    state: &Overlay<'_>,
+    author: Author<'_>,
+    member: &MemberRecord,
+    identifier: &Identifier,
+) -> Result<bool, StateError> {
+    Ok(match find(state, identifier)? {
+        Some(subject) => has(&subject, author.member),
+        None => is_to_open(member, identifier),
+    })
 }
 
 /// Whether a member answers for a thing or has it.

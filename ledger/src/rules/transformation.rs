@@ -26,8 +26,7 @@ pub(super) fn transform(
         inputs: Vec::with_capacity(inputs.len()),
     };
     for input in inputs {
-        let known = subject::find(state, &input.of)?;
-        let has = known.is_some_and(|known| subject::has(&known, author.member));
+        let has = subject::author_has(state, author, member, &input.of)?;
         record.inputs.push(InputRecord {
             subject: input.of.subject_id(),
             quantity: input.quantity.clone(),
@@ -83,21 +82,22 @@ fn come_out(
     Ok(())
 }
 
+/// What an answer does to what went in: with the state, all that came out, and how it stands.
+type Answer<'a> = &'a dyn Fn(&mut Overlay<'_>, &BTreeSet<SubjectId>, &mut InputRecord) -> Judgement;
+
 pub(super) fn confirm(
     state: &mut Overlay<'_>,
     author: Author<'_>,
     statement: &Statement,
-    (transformation, input): (&StatementId, &Identifier),
+    named: (&StatementId, &Identifier),
 ) -> Judgement {
-    let mut record = of(state, statement, transformation)?;
-    let outputs: BTreeSet<SubjectId> = record.outputs.iter().copied().collect();
-    let answered = answerable(state, author, &mut record, input)?;
-    inside::refuse_any_of(state, author, &outputs, [answered.subject])?;
-    balance::consume(state, &answered.subject, answered.quantity.as_ref())?;
-    answered.confirmed_by = Some(*author.member);
-    answered.contested_by = None;
-    state.put(key::transformation(transformation), &record);
-    answer(state, author, statement)
+    answer(state, author, statement, named, &|state, outputs, input| {
+        inside::refuse_any_of(state, author, outputs, [input.subject])?;
+        balance::consume(state, &input.subject, input.quantity.as_ref())?;
+        input.confirmed_by = Some(*author.member);
+        input.contested_by = None;
+        Ok(())
+    })
 }
 
 /// Denies that it went in; whoever denied it may still confirm it later.
@@ -105,14 +105,41 @@ pub(super) fn contest(
     state: &mut Overlay<'_>,
     author: Author<'_>,
     statement: &Statement,
+    named: (&StatementId, &Identifier),
+) -> Judgement {
+    answer(state, author, statement, named, &|_, _, input| {
+        refuse_unless(input.contested_by.is_none(), Rule::LinkOnce)?;
+        input.contested_by = Some(*author.member);
+        Ok(())
+    })
+}
+
+/// Answers for what went in, and appends the answer to a stream of each thing that came out, so that
+/// each tells all of it.
+fn answer(
+    state: &mut Overlay<'_>,
+    author: Author<'_>,
+    statement: &Statement,
     (transformation, input): (&StatementId, &Identifier),
+    how: Answer<'_>,
 ) -> Judgement {
     let mut record = of(state, statement, transformation)?;
-    let answered = answerable(state, author, &mut record, input)?;
-    refuse_unless(answered.contested_by.is_none(), Rule::LinkOnce)?;
-    answered.contested_by = Some(*author.member);
+    let outputs: BTreeSet<SubjectId> = record.outputs.iter().copied().collect();
+    how(
+        state,
+        &outputs,
+        answerable(state, author, &mut record, input)?,
+    )?;
     state.put(key::transformation(transformation), &record);
-    answer(state, author, statement)
+    for stream in &statement.streams {
+        let Some(identifier) = stream.identifier() else {
+            return Err(RuleError::Refused(Rule::SubjectKnown));
+        };
+        let product = subject::known(state, identifier)?;
+        subject::may_speak(author, stream, &product)?;
+        subject::append_to(state, author, stream, identifier, product)?;
+    }
+    Ok(())
 }
 
 /// The transformation, of which the statement names all that came out.
@@ -145,17 +172,4 @@ fn answerable<'r>(
         Rule::LinkConfirmer,
     )?;
     Ok(input)
-}
-
-/// Appends the answer to a stream of each thing that came out, so that each tells all of it.
-fn answer(state: &mut Overlay<'_>, author: Author<'_>, statement: &Statement) -> Judgement {
-    for stream in &statement.streams {
-        let Some(identifier) = stream.identifier() else {
-            return Err(RuleError::Refused(Rule::SubjectKnown));
-        };
-        let product = subject::known(state, identifier)?;
-        subject::may_speak(author, stream, &product)?;
-        subject::append_to(state, author, stream, identifier, product)?;
-    }
-    Ok(())
 }

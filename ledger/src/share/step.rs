@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::table;
+use crate::id::MemberId;
 
 /// A side of a data share.
 #[derive(
@@ -86,6 +87,18 @@ pub enum Step {
 }
 
 impl Party {
+    /// Which of the two parties of a share this member is, if it is one.
+    #[must_use]
+    pub fn among(member: &MemberId, provider: &MemberId, consumer: &MemberId) -> Option<Self> {
+        if member == provider {
+            Some(Self::Provider)
+        } else if member == consumer {
+            Some(Self::Consumer)
+        } else {
+            None
+        }
+    }
+
     /// Its name as JSON and people write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -115,6 +128,16 @@ impl From<Party> for Sender {
 }
 
 impl Sender {
+    /// Who somebody is in a share: a party, one who settles disputes, or another.
+    #[must_use]
+    pub fn of(party: Option<Party>, settles_disputes: bool) -> Self {
+        match party {
+            Some(party) => party.into(),
+            None if settles_disputes => Self::Arbiter,
+            None => Self::Other,
+        }
+    }
+
     /// Everyone.
     pub const ALL: [Self; 4] = [Self::Provider, Self::Consumer, Self::Arbiter, Self::Other];
 

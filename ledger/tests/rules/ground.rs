@@ -10,7 +10,7 @@ use jangbu_ledger::founding::{Founding, FoundingMember, ValidatorEntry, Validato
 use jangbu_ledger::id::{
     ChainId, Digest, EnvelopeId, Height, KeyId, MemberId, Sequence, StateRoot, StatementId, TimeMs,
 };
-use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::identifier::{Identifier, Prefix};
 use jangbu_ledger::rules::Rule;
 use jangbu_ledger::signature::{PublicKey, Signature};
 use jangbu_ledger::state::{
@@ -75,6 +75,11 @@ pub(crate) fn id(n: u64) -> Identifier {
     Identifier::parse(&format!("urn:uuid:00000000-0000-4000-8000-{n:012x}")).unwrap()
 }
 
+/// A thing under the prefix of a member.
+pub(crate) fn under(member: &str, n: u64) -> Identifier {
+    Identifier::parse(&format!("https://{member}.example/{n}")).unwrap()
+}
+
 pub(crate) fn open(n: u64) -> Vec<Stream> {
     vec![Stream::Open(id(n))]
 }
@@ -129,7 +134,7 @@ impl Ground {
             record: MemberRecord {
                 name: name.into(),
                 role,
-                prefixes: Vec::new(),
+                prefixes: vec![Prefix::parse(&format!("domain:{name}.example")).unwrap()],
             },
             attestor: attestor(name),
             admin: PublicKey([attestor(name).0[0] + 100; 32]),

@@ -14,6 +14,7 @@ mod self_proving;
 mod sequences;
 mod share_life;
 mod transformation;
+mod unopened;
 
 use jangbu_ledger::share::table;
 

@@ -22,7 +22,7 @@ use jangbu_ledger::passport::Life;
 use jangbu_ledger::rules::Rule;
 use jangbu_ledger::share::Deed;
 use jangbu_ledger::signature::{PublicKey, Signature};
-use jangbu_ledger::state::{KeyPurpose, StateError, StateReader};
+use jangbu_ledger::state::{KeyPurpose, LinkRecord, StateError, StateReader, key};
 use jangbu_ledger::state_tree::{self, EMPTY_ROOT, MemoryNodes, StateKey, StateProof};
 use jangbu_ledger::statement::{
     Basis, EventType, Fate, Granularity, Handed, Kind, NoticeSort, Portion, Quantity,
@@ -31,7 +31,7 @@ use jangbu_ledger::statement::{
 use jangbu_ledger::vote::{SignedVote, Vote, VoteType};
 
 use crate::ground::{
-    CHAIN, Ground, State, attestor, claims, id, issued, open, superseded, validator,
+    CHAIN, Ground, State, attestor, claims, id, issued, open, superseded, under, validator,
 };
 
 /// Ordered envelopes, as execution takes them.
@@ -295,6 +295,16 @@ fn every_kind_of_statement_is_judged_by_what_the_root_and_the_log_prove() {
     t.say("rival", Kind::ComponentContested { link }, claims(2));
     t.say("rival", Kind::ComponentConfirmed { link }, claims(2));
     t.say("maker", Kind::CompositionClosed { links: 1 }, open(2));
+    // Nothing is recorded about this one: that there is nothing is proved, too.
+    let child = under("maker", 1);
+    let own = Kind::ComponentLinked {
+        child,
+        basis: Basis::AsBuilt,
+        quantity: None,
+    };
+    let link = t.say("maker", own, open(2));
+    let link: LinkRecord = t.ground.get(&key::link(&link)).unwrap();
+    assert_eq!(link.confirmed_by, Some(MemberId::of("maker")));
     let event = EventType::Object;
     t.say("maker", Kind::Observed { event }, open(2));
     let registry = digest;

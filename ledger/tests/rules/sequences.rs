@@ -6,7 +6,9 @@ use jangbu_ledger::id::{Digest, MemberId, StatementId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::passport::Life;
 use jangbu_ledger::rules::Rule;
-use jangbu_ledger::state::{BalanceRecord, SubjectRecord, key};
+use jangbu_ledger::state::{
+    BalanceRecord, LinkRecord, PackedRecord, SubjectRecord, TransformationRecord, key,
+};
 use jangbu_ledger::statement::{
     Amount, Basis, Fate, Granularity, Handed, Kind, NoticeSort, Portion, Quantity,
     RevocationReason, SecondLife, Stream,
@@ -14,10 +16,10 @@ use jangbu_ledger::statement::{
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
-use crate::ground::{Ground, MEMBERS, id, issued, superseded};
+use crate::ground::{Ground, MEMBERS, id, issued, superseded, under};
 
-/// How many things there are.
-const THINGS: u64 = 3;
+/// How many things there are. The last one is the maker's before anything is recorded about it.
+const THINGS: u64 = 4;
 /// Who speaks how often: companies more than those that only judge or read.
 const SPEAKERS: [usize; 9] = [0, 0, 0, 0, 1, 2, 3, 4, 5];
 
@@ -56,6 +58,15 @@ fn said() -> impl Strategy<Value = Said> {
         )
 }
 
+/// The name of a thing.
+fn name_of(thing: u64) -> Identifier {
+    if thing + 1 == THINGS {
+        under("maker", thing)
+    } else {
+        id(thing)
+    }
+}
+
 /// What was recorded: its id, which sort of statement, about which thing.
 type Recorded = (StatementId, u8, u64);
 
@@ -77,7 +88,7 @@ fn statement(said: &Said, recorded: &[Recorded]) -> Option<(Kind, Vec<Stream>)> 
     let earlier = candidates.get(said.nth % candidates.len().max(1));
     let thing = earlier.map_or(said.thing, |(.., thing)| *thing);
     let earlier = || earlier.map(|(id, ..)| *id);
-    let (name, other) = (id(thing), id(said.other));
+    let (name, other) = (name_of(thing), name_of(said.other));
     let distinct = (thing != said.other).then_some(());
     let to = MemberId::of(MEMBERS[said.nth % MEMBERS.len()].0);
     let version = said.version;
@@ -223,6 +234,7 @@ fn run(ground: &mut Ground, all: &[Said]) -> Vec<Option<Outcome>> {
         let (id, outcome) = ground.judge(member, kind, streams, n);
         if matches!(outcome, Outcome::Recorded(_)) {
             recorded.push((id, said.what, said.thing));
+            check_standing(ground, said, &before, &id);
         }
         check(&before, &things(ground));
         check_balances(ground);
@@ -232,7 +244,48 @@ fn run(ground: &mut Ground, all: &[Said]) -> Vec<Option<Outcome>> {
 }
 
 fn things(ground: &Ground) -> Vec<Option<SubjectRecord>> {
-    (0..THINGS).map(|n| ground.subject(n)).collect()
+    (0..THINGS).map(|n| thing(ground, n)).collect()
+}
+
+fn thing(ground: &Ground, n: u64) -> Option<SubjectRecord> {
+    ground.get(&key::subject(&name_of(n).subject_id()))
+}
+
+/// What one says of another thing binds it at once only if it is one's own or, where that is enough,
+/// in one's custody.
+fn check_standing(
+    ground: &Ground,
+    said: &Said,
+    before: &[Option<SubjectRecord>],
+    statement: &StatementId,
+) {
+    let member = MemberId::of(MEMBERS[said.member].0);
+    let other = name_of(said.other).subject_id();
+    let (owns, holds) = match &before[usize::try_from(said.other).unwrap()] {
+        Some(known) => (known.owner == member, known.custodian == Some(member)),
+        None => {
+            let is_maker_s = said.other + 1 == THINGS && MEMBERS[said.member].0 == "maker";
+            (is_maker_s, false)
+        }
+    };
+    let (binds, expected) = match said.what {
+        13 => {
+            let link: LinkRecord = ground.get(&key::link(statement)).unwrap();
+            (link.confirmed_by == Some(member), owns)
+        }
+        18 => {
+            let all: TransformationRecord = ground.get(&key::transformation(statement)).unwrap();
+            let by = all.inputs[0].confirmed_by;
+            (by == Some(member), owns || holds)
+        }
+        22 => {
+            let at = key::packed(&name_of(said.thing).subject_id(), &other);
+            let packed: PackedRecord = ground.get(&at).unwrap();
+            (packed.agreed, owns || holds)
+        }
+        _ => return,
+    };
+    assert_eq!(binds, expected, "{said:?}");
 }
 
 /// What no statement whatever may bring about.
@@ -267,7 +320,7 @@ fn check(before: &[Option<SubjectRecord>], after: &[Option<SubjectRecord>]) {
 /// Nothing goes into others that is not there.
 fn check_balances(ground: &Ground) {
     for n in 0..THINGS {
-        let balance: Option<BalanceRecord> = ground.get(&key::balance(&id(n).subject_id()));
+        let balance: Option<BalanceRecord> = ground.get(&key::balance(&name_of(n).subject_id()));
         let units = balance.unwrap_or_default().units;
         let stated = units.iter().any(|unit| unit.produced.is_some());
         for unit in units {
@@ -331,7 +384,7 @@ proptest! {
         run(&mut one, &kept);
         run(&mut other, &grouped);
         for n in 0..THINGS {
-            prop_assert_eq!(rest(one.subject(n)), rest(other.subject(n)));
+            prop_assert_eq!(rest(thing(&one, n)), rest(thing(&other, n)));
         }
     }
 }
@@ -371,6 +424,7 @@ fn the_sequences_reach_what_there_is_to_reach() {
     }
     assert_eq!(recorded.len(), 24, "{recorded:?}");
     for rule in [
+        Rule::SubjectPrefix,
         Rule::LinkCycle,
         Rule::HandoverPending,
         Rule::PassportSuspender,
