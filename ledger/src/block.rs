@@ -31,6 +31,7 @@ pub const BLOCK_ENVELOPES_MAX: usize = 16_384;
 pub const BLOCK_ENCODED_BYTES_MAX: usize = 1024 + 32 * BLOCK_ENVELOPES_MAX;
 
 /// What validators agree on.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct BlockHeader {
     /// [`PROTOCOL_VERSION`] at this height.
@@ -73,6 +74,7 @@ pub struct Block {
 }
 
 /// One entry of the log.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Entry {
     /// Its position; inside the leaf, so that a proof of membership proves position too.
@@ -86,6 +88,7 @@ pub struct Entry {
 }
 
 /// What an entry records.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryBody {
@@ -96,6 +99,7 @@ pub enum EntryBody {
 }
 
 /// A statement, with who said it and in which envelope.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct RecordedStatement {
     /// Who said it.

@@ -42,6 +42,7 @@ pub use section::{FieldProof, LEAVES_MIN, SectionKey, SectionProof};
 pub const ALGORITHM_BLAKE3_KEYED: u8 = 1;
 
 /// What stands on the ledger in place of a document, with its algorithm's id.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Commitment {
     /// [`ALGORITHM_BLAKE3_KEYED`].

@@ -20,6 +20,7 @@ pub const EVIDENCE_FORMAT: &str = "jangbu-evidence/1";
 pub const EVIDENCE_BYTES_MAX: usize = 8 * 1024;
 
 /// Two signed messages that no correct validator signs both, the lesser one first.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Equivocation {

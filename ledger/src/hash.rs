@@ -83,13 +83,25 @@ pub fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; 
     Ok(bytes)
 }
 
+/// The regular expression of that many bytes in lower-case hexadecimal.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn hex_pattern(bytes: usize) -> String {
+    format!("^[0-9a-f]{{{}}}$", 2 * bytes)
+}
+
 /// Makes a newtype over a byte array that shows, parses and serialises as lower-case hex.
 #[macro_export]
 macro_rules! bytes_newtype {
     ($(#[$doc:meta])* $name:ident, $len:expr) => {
         $(#[$doc])*
+        #[cfg_attr(
+            feature = "schema",
+            derive(::schemars::JsonSchema),
+            schemars(extend("pattern" = $crate::hash::hex_pattern($len)))
+        )]
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::bincode::Encode, ::bincode::Decode)]
-        pub struct $name(pub [u8; $len]);
+        pub struct $name(#[cfg_attr(feature = "schema", schemars(with = "String"))] pub [u8; $len]);
 
         impl $name {
             /// Length in bytes.

@@ -60,6 +60,7 @@ impl MemberId {
 macro_rules! counter {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default,
             Encode, Decode, Serialize, Deserialize,
@@ -106,6 +107,7 @@ counter! {
 }
 
 /// Milliseconds since the Unix epoch, UTC. Inside rules always a block's time, never a clock.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(
     Debug,
     Clone,

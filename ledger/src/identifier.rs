@@ -24,9 +24,12 @@ pub use prefix::{Prefix, PrefixError};
 pub const IDENTIFIER_BYTES_MAX: usize = 128;
 
 /// The canonical name of a product, batch, item, dataset, model or place.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Identifier(String);
+pub struct Identifier(
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX)))] String,
+);
 
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -25,6 +25,7 @@ use crate::state::UseSide;
 pub use standing::{Made, Standing, made};
 
 /// Which way to go.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {

@@ -38,6 +38,7 @@ pub const REFERENCES_MAX: usize = 16;
 pub const PAYLOAD_BYTES_MAX: usize = 512;
 
 /// One thing one member says.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Statement {
     /// What is said, with the public fields that rules read.
@@ -52,10 +53,15 @@ pub struct Statement {
     pub references: Vec<StatementId>,
     /// Opaque bytes, at most [`PAYLOAD_BYTES_MAX`].
     #[serde(with = "hex::serde")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "String", regex(pattern = "^([0-9a-f]{2}){0,512}$"))
+    )]
     pub payload: Vec<u8>,
 }
 
 /// One stream: everything ever said about one thing.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {

@@ -13,6 +13,7 @@ use crate::id::{BlockId, ChainId, Height, KeyId};
 use crate::signature::Signature;
 
 /// First or second vote of a round.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
 )]
@@ -25,6 +26,7 @@ pub enum VoteType {
 }
 
 /// A validator's vote for a block id, or for none.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vote {
@@ -41,6 +43,7 @@ pub struct Vote {
 }
 
 /// The proposer's choice of a block id for a round.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
@@ -57,6 +60,7 @@ pub struct Proposal {
 }
 
 /// A vote with its signature, not yet verified.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedVote {
@@ -67,6 +71,7 @@ pub struct SignedVote {
 }
 
 /// A proposal with its signature, not yet verified.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedProposal {

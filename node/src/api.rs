@@ -11,15 +11,19 @@
 
 mod ahead;
 mod chain;
+mod described;
 mod entries;
 mod envelopes;
 mod health;
 mod item;
 mod limits;
 mod log;
+mod media;
+mod openapi;
 mod params;
 mod problem;
 mod proofs;
+mod routes;
 mod server;
 mod statements;
 mod stream;
@@ -27,10 +31,10 @@ mod subjects;
 mod trace;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use crate::consortium::Consortium;
@@ -64,8 +68,13 @@ pub struct Node {
 }
 
 impl Node {
-    /// Puts the parts together; reads from where the notary does.
+    /// Puts the parts together; reads from where the notary does. A reader of the stream that takes
+    /// nothing for so long is cut off.
     #[must_use]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "it is what the node is made of, each of its own type"
+    )]
     pub fn new(
         consortium: Consortium,
         notary: Notary,
@@ -74,6 +83,7 @@ impl Node {
         health: Arc<Health>,
         metrics: Arc<Metrics>,
         links: Links,
+        stream_patience: Duration,
     ) -> Self {
         Self {
             consortium,
@@ -85,7 +95,7 @@ impl Node {
             metrics,
             links,
             limits: Limits::default(),
-            streams: Streams::default(),
+            streams: Streams::new(stream_patience),
         }
     }
 }
@@ -106,35 +116,8 @@ pub async fn serve(
 }
 
 fn router(node: Arc<Node>) -> Router {
-    Router::new()
-        .route("/v1/status", get(chain::status))
-        .route("/v1/genesis", get(chain::genesis))
-        .route("/v1/members", get(chain::members))
-        .route("/v1/blocks/{height}", get(chain::block))
-        .route("/v1/envelopes", post(envelopes::submit))
-        .route("/v1/envelopes/{id}", get(envelopes::show))
-        .route("/v1/statements/{id}", get(statements::show))
-        .route("/v1/receipts/{id}", get(statements::receipt))
-        .route("/v1/receipts/{id}/cose", get(statements::cose))
-        .route("/v1/subjects", get(subjects::show))
-        .route("/v1/subjects/statements", get(subjects::statements))
-        .route("/v1/subjects/uses", get(subjects::uses))
-        .route("/v1/slots", get(subjects::slot))
-        .route("/v1/entries", get(entries::list))
-        .route("/v1/stream", get(stream::stream))
-        .route("/v1/trace", get(trace::trace))
-        .route("/v1/proofs/statement/{id}", get(proofs::statement))
-        .route("/v1/proofs/subject", get(proofs::subject))
-        .route("/v1/proofs/slot", get(proofs::slot))
-        .route("/v1/proofs/trace", get(proofs::trace))
-        .route("/v1/proofs/lineage", get(proofs::lineage))
-        .route("/v1/proofs/check", get(proofs::check))
-        .route("/v1/tlog-policy", get(log::policy))
-        .route("/checkpoint", get(log::checkpoint))
-        .route("/tile/{*path}", get(log::tile))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+    routes::routes()
+        .router
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(

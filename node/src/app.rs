@@ -369,6 +369,7 @@ async fn start(
         Arc::clone(&health),
         metrics,
         links,
+        config.stream_patience,
     );
     let api = tokio::spawn(api::serve(listener, Arc::new(node), until_set(stopping)));
 

@@ -9,6 +9,7 @@
 //!
 //! [api]
 //! listen = "127.0.0.1:7402"         # loopback only: there is no TLS yet
+//! stream_patience_s = 30            # a reader of /v1/stream that takes nothing for so long is cut off
 //!
 //! [peers]
 //! listen = "/ip4/0.0.0.0/tcp/7401"
@@ -25,6 +26,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jangbu_genesis::Passphrase;
 use serde::Deserialize;
@@ -59,6 +61,8 @@ pub struct Config {
     pub member: String,
     /// Where the HTTP API listens: a loopback address.
     pub api_listen: SocketAddr,
+    /// How long a reader of the stream of final statements may take nothing before it is cut off.
+    pub stream_patience: Duration,
     /// Where other members' nodes connect.
     pub peer_listen: Multiaddr,
     /// Where to dial members, instead of the addresses in the genesis.
@@ -165,6 +169,7 @@ struct RawConfig {
 #[serde(deny_unknown_fields, default)]
 struct RawApi {
     listen: String,
+    stream_patience_s: u64,
 }
 
 #[derive(Deserialize)]
@@ -185,6 +190,7 @@ impl Default for RawApi {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:7402".into(),
+            stream_patience_s: 30,
         }
     }
 }
@@ -244,6 +250,7 @@ impl Config {
             let fix = "use 127.0.0.1 or [::1], behind a TLS proxy if others must reach it";
             return Err(wrong(file, "api.listen", &raw.api.listen, problem, fix));
         }
+        let stream_patience = seconds(file, "api.stream_patience_s", raw.api.stream_patience_s)?;
         let peer_listen = multiaddress(file, "peers.listen", &raw.peers.listen)?;
         let mut peer_addresses = BTreeMap::new();
         for (member, addresses) in &raw.peers.addresses {
@@ -263,6 +270,7 @@ impl Config {
                 .transpose()?,
             member: raw.member,
             api_listen,
+            stream_patience,
             peer_listen,
             peer_addresses,
             log_format: log_format(file, &raw.log.format)?,
@@ -309,6 +317,23 @@ fn address(file: &Path, key: &'static str, value: &str) -> Result<SocketAddr, Co
         let problem = "it is not an IP address with a port";
         wrong(file, key, value, problem, "write it like 127.0.0.1:7402")
     })
+}
+
+/// Longest a patience may be, in seconds: a connection is silent for no longer than three minutes.
+const PATIENCE_S_MAX: u64 = 150;
+
+fn seconds(file: &Path, key: &'static str, value: u64) -> Result<Duration, ConfigError> {
+    if (1..=PATIENCE_S_MAX).contains(&value) {
+        return Ok(Duration::from_secs(value));
+    }
+    let problem = format!("it is not between 1 and {PATIENCE_S_MAX} seconds");
+    Err(wrong(
+        file,
+        key,
+        &value.to_string(),
+        &problem,
+        "30 is what it is if nothing is said",
+    ))
 }
 
 fn multiaddress(file: &Path, key: &'static str, value: &str) -> Result<Multiaddr, ConfigError> {
@@ -371,64 +396,4 @@ fn wrong(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALLEST: &str = r#"
-        data_dir = "data"
-        genesis = "/etc/jangbu/genesis.json"
-        keystore = "keys"
-        member = "acme"
-    "#;
-
-    fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(Path::new("/srv/node.toml"), text).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_smallest_file_has_safe_defaults() {
-        let config = parse(SMALLEST).unwrap();
-        assert_eq!(config.data_dir, Path::new("/srv/data"));
-        assert_eq!(config.genesis, Path::new("/etc/jangbu/genesis.json"));
-        assert!(config.api_listen.ip().is_loopback());
-        assert_eq!(config.log_format, LogFormat::Text);
-    }
-
-    #[test]
-    fn an_unknown_key_is_named() {
-        let error = parse(&format!("{SMALLEST}\ncolour = 1")).unwrap_err();
-        assert!(error.starts_with("/srv/node.toml: "), "{error}");
-        assert!(error.contains("colour"), "{error}");
-    }
-
-    #[test]
-    fn an_api_beyond_loopback_is_refused_for_want_of_tls() {
-        let error = parse(&format!("{SMALLEST}\n[api]\nlisten = \"0.0.0.0:80\"")).unwrap_err();
-        for part in [
-            "/srv/node.toml",
-            "api.listen",
-            "0.0.0.0:80",
-            "TLS",
-            "127.0.0.1",
-        ] {
-            assert!(error.contains(part), "{part}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_bad_value_is_named_with_its_fix() {
-        for (table, parts) in [
-            (
-                "[peers]\nlisten = \"here\"",
-                ["peers.listen", "here", "/ip4/"],
-            ),
-            ("[log]\nformat = \"xml\"", ["log.format", "xml", "json"]),
-            ("[log]\nlevel = \"a=b=c\"", ["log.level", "a=b=c", "debug"]),
-        ] {
-            let error = parse(&format!("{SMALLEST}\n{table}")).unwrap_err();
-            for part in parts {
-                assert!(error.contains(part), "{part}: {error}");
-            }
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use jangbu_ledger::note::KeyName;
 use jangbu_ledger::signature::PublicKey;
 use jangbu_ledger::state::Role;
 use jangbu_replica::chain::Chain;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A consortium and this node's place in it.
@@ -42,7 +43,7 @@ pub struct Consortium {
 }
 
 /// A member, as the API shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct MemberInfo {
     /// Its id on the ledger.
     pub id: MemberId,

@@ -71,6 +71,8 @@ pub struct Metrics {
     pub equivocations: Counter,
     /// Links closed because the member kept misbehaving.
     pub cut_off: Counter,
+    /// Readers of the stream that took nothing for too long.
+    pub streams_cut_off: Counter,
     /// Envelopes whose execution panicked.
     pub quarantined: Counter,
     /// Microseconds that the replica's thread worked.
@@ -138,6 +140,11 @@ impl Metrics {
                 "messages_dropped_total",
                 "Messages the mesh did not take.",
                 &self.messages_dropped,
+            ),
+            (
+                "stream_readers_cut_off_total",
+                "Readers of the stream that took nothing for too long.",
+                &self.streams_cut_off,
             ),
             (
                 "misbehaviour_total",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{IDENTIFIER_BYTES_MAX, IdentifierError, malformed};
 
 /// A part of the identifier space: `gs1:9521234`, `bpn:BPNL…`, `domain:example.com`, `lei:…`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Prefix(String);

@@ -21,6 +21,7 @@ bytes_newtype! {
 }
 
 /// A step with what it states. Its number is its step's.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Deed {
@@ -98,6 +99,7 @@ pub enum Deed {
 }
 
 /// What a start sends.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sent {
@@ -108,6 +110,7 @@ pub struct Sent {
 }
 
 /// What the provider commits to before anybody has the key.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sealing {
@@ -120,6 +123,7 @@ pub struct Sealing {
 }
 
 /// Why a consumer rejects.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rejection {
@@ -142,9 +146,12 @@ pub enum Rejection {
 }
 
 /// The name of a use: 1 to 64 of `a-z 0-9 . : _ -`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct UseCode(String);
+pub struct UseCode(
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z0-9.:_-]{1,64}$")))] String,
+);
 
 /// Why a deed is not well formed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,10 +12,15 @@ bytes_newtype! {
 }
 
 /// A digest with its algorithm, named as in in-toto's digest sets.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
 )]
 #[serde(into = "String", try_from = "String")]
+#[cfg_attr(
+    feature = "schema",
+    schemars(extend("pattern" = "^((blake3|sha256):[0-9a-f]{64}|gitCommit:[0-9a-f]{40})$"))
+)]
 pub enum Fingerprint {
     /// BLAKE3 of the bytes.
     Blake3(Digest),

@@ -62,6 +62,7 @@ pub struct BalanceRecord {
 }
 
 /// A balance in one unit.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct UnitBalance {
     /// The unit.

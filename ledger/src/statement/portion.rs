@@ -14,6 +14,7 @@ pub const THINGS_MAX: usize = 64;
 const INPUTS_MAX: usize = 16;
 
 /// Some of a thing: a lot, a batch, an item.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Portion {
     /// The thing.

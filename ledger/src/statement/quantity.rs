@@ -9,6 +9,7 @@ const UNIT_BYTES_MAX: usize = 32;
 pub(crate) const QUANTITY_SCALE_MAX: u8 = 9;
 
 /// An exact decimal amount with its unit: `mantissa × 10^-scale unit`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Quantity {
     /// The digits.
@@ -74,8 +75,15 @@ impl std::fmt::Display for Quantity {
 
 /// A sum of quantities of one unit, in billionths of it: exact, for a quantity has at most nine
 /// decimal places.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct Amount(pub u128);
+pub struct Amount(
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "String", regex(pattern = "^[0-9]+([.][0-9]{1,9})?$"))
+    )]
+    pub u128,
+);
 
 impl Amount {
     /// One more; `None` beyond what 128 bits hold.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// How coarse the thing is that a passport describes.
 ///
 /// Source: Regulation (EU) 2024/1781 (ESPR), Article 9(2)(d).
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
 )]
@@ -20,6 +21,7 @@ pub enum Granularity {
 }
 
 /// Why a passport was revoked.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationReason {
@@ -34,6 +36,7 @@ pub enum RevocationReason {
 }
 
 /// Whether a composition was built or is planned.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -46,6 +49,7 @@ pub enum Basis {
 /// Sort of an observed event.
 ///
 /// Source: EPCIS 2.0, section 7.4; `Other` for what EPCIS has no event for.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventType {
@@ -66,6 +70,7 @@ pub enum EventType {
 /// What became of a product.
 ///
 /// Source: Regulation (EU) 2023/1542, Article 3(1), on the fates of batteries.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
@@ -82,6 +87,7 @@ pub enum Fate {
 /// How used things came to new use.
 ///
 /// Source: Regulation (EU) 2023/1542, Article 3(1)(30) to (33).
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondLife {
@@ -96,6 +102,7 @@ pub enum SecondLife {
 }
 
 /// What is handed over from member to member.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
 )]
@@ -108,6 +115,7 @@ pub enum Handed {
 }
 
 /// What a notice is of.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeSort {

@@ -4,53 +4,77 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
 use jangbu_ledger::block::BlockHeader;
 use jangbu_ledger::id::{BlockId, ChainId, EnvelopeId, Height, TimeMs};
 use jangbu_ledger::merkle::NodeHash;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Node;
 use super::limits::read;
+use super::media::{Genesis, Raw};
 use super::params::Segment;
 use super::problem::{Kind, Problem};
 use crate::consortium::MemberInfo;
 
-#[derive(Debug, Serialize)]
+/// Where the ledger and the node stand.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Status {
+    /// The ledger.
     chain_id: ChainId,
+    /// The name of the log in checkpoints.
     origin: String,
+    /// The consortium.
     consortium: String,
+    /// The member whose node this is.
     member: String,
+    /// The node's version.
     version: &'static str,
+    /// The last block on this node.
     height: Height,
+    /// Its id.
     block_id: BlockId,
+    /// Its time.
     time_ms: TimeMs,
+    /// Entries in the log after it.
     log_size: u64,
+    /// The last final checkpoint; null before the first.
     #[serde(rename = "final")]
     finality: Option<FinalStatus>,
+    /// How many validators there are.
     validators: usize,
+    /// The other validators.
     peers: Vec<PeerStatus>,
+    /// What waits for a block.
     pool: PoolStatus,
 }
 
-#[derive(Debug, Serialize)]
+/// A final checkpoint.
+#[derive(Debug, Serialize, JsonSchema)]
 struct FinalStatus {
+    /// The block that it is of.
     height: Height,
+    /// Entries under it.
     size: u64,
+    /// Root of the log.
     root: NodeHash,
 }
 
-#[derive(Debug, Serialize)]
+/// Another validator's node.
+#[derive(Debug, Serialize, JsonSchema)]
 struct PeerStatus {
+    /// Whose node it is.
     member: String,
+    /// Whether this node has a connection to it.
     connected: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// What waits for a block.
+#[derive(Debug, Serialize, JsonSchema)]
 struct PoolStatus {
+    /// How many envelopes.
     envelopes: u64,
+    /// Their bytes.
     bytes: u64,
 }
 
@@ -97,15 +121,14 @@ pub(super) fn empty() -> Problem {
     Problem::new(Kind::Unavailable, "the ledger has no block yet")
 }
 
-pub(super) async fn genesis(State(node): State<Arc<Node>>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        node.consortium.genesis.clone(),
-    )
+pub(super) async fn genesis(State(node): State<Arc<Node>>) -> Raw<Genesis> {
+    Raw::new(node.consortium.genesis.clone())
 }
 
-#[derive(Debug, Serialize)]
+/// The members of the consortium.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Members {
+    /// In the order of the founding document.
     members: Vec<MemberInfo>,
 }
 
@@ -115,17 +138,25 @@ pub(super) async fn members(State(node): State<Arc<Node>>) -> Json<Members> {
     })
 }
 
-#[derive(Debug, Serialize)]
+/// A block.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct BlockAnswer {
+    /// What the validators agreed on.
     header: BlockHeader,
+    /// The header's hash.
     block_id: BlockId,
+    /// What it ordered, in order.
     envelopes: Vec<EnvelopeId>,
+    /// Who decided it; null for the genesis block.
     certificate: Option<CertificateAnswer>,
 }
 
-#[derive(Debug, Serialize)]
+/// A block's certificate.
+#[derive(Debug, Serialize, JsonSchema)]
 struct CertificateAnswer {
+    /// The round that decided it.
     round: u32,
+    /// How many validators signed.
     signatures: usize,
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jangbu_ledger::id::{Height, Sequence};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Node;
@@ -22,19 +23,25 @@ pub(super) const PAGE_MAX: usize = 1000;
 /// Items on a page if nothing is said.
 pub(super) const PAGE_DEFAULT: usize = 100;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct From {
+    /// The position to begin at.
     #[serde(default)]
     from: u64,
+    /// Most items on the page; 100 if nothing is said.
+    #[schemars(range(min = 1, max = PAGE_MAX))]
     limit: Option<usize>,
+    /// The list ends where it ended after the block at this height.
     at: Option<u64>,
 }
 
 /// Items and where to go on: for the log the next position, for a stream the last one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Page {
+    /// In the order of the log.
     pub(super) items: Vec<Item>,
+    /// Where to go on; null if nothing follows.
     pub(super) next: Option<Sequence>,
 }
 

@@ -12,6 +12,7 @@ use jangbu_ledger::execute::Outcome;
 use jangbu_ledger::id::{EnvelopeId, Height, Sequence, StatementId};
 use jangbu_replica::replica::Admission;
 use jangbu_replica::store::StoreError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -31,44 +32,63 @@ const WAIT_MS_MAX: u64 = 120_000;
 /// batches and commits blocks in between.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
+    /// What to wait for.
     #[serde(default)]
     wait: WaitFor,
+    /// How long at most; 30,000 if nothing is said.
+    #[schemars(range(max = WAIT_MS_MAX))]
     timeout_ms: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum WaitFor {
+    /// Until the statements are final.
     #[default]
     Final,
+    /// Until the node has taken the envelope.
     Accepted,
 }
 
-#[derive(Debug, Serialize)]
+/// What became of an envelope.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct EnvelopeAnswer {
+    /// The envelope.
     envelope_id: EnvelopeId,
+    /// `unknown` here, `pending`, or `final`.
+    #[schemars(extend("enum" = ["unknown", "pending", "final"]))]
     status: &'static str,
+    /// What became of each statement, in their order; only once that is final.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<Vec<OutcomeAnswer>>,
 }
 
 /// What became of one statement.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct OutcomeAnswer {
+    /// The statement.
     statement_id: StatementId,
+    /// `final`: it is on the ledger. `refused`: it broke a rule.
+    #[schemars(extend("enum" = ["final", "refused"]))]
     status: &'static str,
+    /// Whether it was on the ledger before.
     duplicate: bool,
+    /// Its position in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<Sequence>,
+    /// The block that recorded or refused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<Height>,
+    /// The id of the rule that it broke.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
+    /// The rule in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
+    /// Its receipt: a C2SP tlog-proof.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
 }

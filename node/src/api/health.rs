@@ -3,24 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
 
 use super::Node;
 use super::limits::read;
+use super::media::{Metrics, Raw, Word};
 use super::problem::{Kind, Problem};
 
 /// How many blocks may be without a final checkpoint before the node says it is not ready.
 const UNFINAL_BLOCKS_MAX: u64 = 16;
 
-pub(super) async fn live() -> &'static str {
-    "live\n"
+pub(super) async fn live() -> Raw<Word> {
+    Raw::new("live\n")
 }
 
 /// Ready: the replica runs, a quorum can be reached, and finality keeps up with the blocks.
-pub(super) async fn ready(State(node): State<Arc<Node>>) -> Result<&'static str, Problem> {
+pub(super) async fn ready(State(node): State<Arc<Node>>) -> Result<Raw<Word>, Problem> {
     match unready(&node) {
-        None => Ok("ready\n"),
+        None => Ok(Raw::new("ready\n")),
         Some(reason) => Err(Problem::new(Kind::Unavailable, reason)),
     }
 }
@@ -46,16 +45,12 @@ fn unready(node: &Node) -> Option<String> {
     None
 }
 
-pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Result<Raw<Metrics>, Problem> {
     read(&node, |node| {
         let connected = u64::try_from(node.health.connected()).unwrap_or(u64::MAX);
         let mut text = node.metrics.render(connected, node.reader.disk_bytes()?);
         node.links.push_metrics(&mut text);
-        let headers = [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )];
-        Ok((headers, text))
+        Ok(Raw::new(text))
     })
     .await
 }

@@ -4,6 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jangbu_ledger::block::{Entry, EntryBody};
 use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, TimeMs};
 use jangbu_replica::store::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Node;
@@ -11,15 +12,24 @@ use super::problem::Problem;
 
 /// An entry with what a reader would otherwise derive from it. A seal has no statement and no
 /// member.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Item {
+    /// Its position in the log.
     pub(super) sequence: Sequence,
+    /// The block that recorded it.
     pub(super) height: Height,
+    /// That block's time.
     pub(super) time_ms: TimeMs,
+    /// The statement's id.
     pub(super) statement_id: Option<StatementId>,
+    /// Who said it.
     pub(super) member: Option<MemberId>,
+    /// The name of who said it.
     pub(super) member_name: Option<String>,
+    /// The entry, as its bytes say.
     pub(super) entry: Entry,
+    /// The bytes that the log commits to, in base64.
+    #[schemars(extend("contentEncoding" = "base64"))]
     pub(super) entry_bytes: String,
 }
 

@@ -5,8 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderName, Uri, header};
-use axum::response::IntoResponse;
+use axum::http::Uri;
 use jangbu_ledger::id::Sequence;
 use jangbu_ledger::policy::policy_text;
 use jangbu_ledger::tile::{Tile, TileKind, encode_entries};
@@ -15,23 +14,21 @@ use jangbu_replica::store::StoreError;
 use super::Node;
 use super::item;
 use super::limits::read;
+use super::media::{self, Raw};
 use super::params::parse;
 use super::problem::{Kind, Problem};
 use crate::notary::NotaryError;
 
-const TEXT: (HeaderName, &str) = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
-
 pub(super) async fn checkpoint(
     State(node): State<Arc<Node>>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Raw<media::Checkpoint>, Problem> {
     read(&node, |node| {
-        let note = node.notary.last_checkpoint()?.to_string();
-        Ok(([TEXT, (header::CACHE_CONTROL, "no-cache")], note))
+        Ok(Raw::new(node.notary.last_checkpoint()?.to_string()))
     })
     .await
 }
 
-pub(super) async fn policy(State(node): State<Arc<Node>>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn policy(State(node): State<Arc<Node>>) -> Result<Raw<media::Policy>, Problem> {
     let consortium = &node.consortium;
     let text = policy_text(
         &consortium.origin,
@@ -40,24 +37,15 @@ pub(super) async fn policy(State(node): State<Arc<Node>>) -> Result<impl IntoRes
         consortium.quorum,
     )
     .map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?;
-    Ok(([TEXT], text))
+    Ok(Raw::new(text))
 }
 
 pub(super) async fn tile(
     State(node): State<Arc<Node>>,
     uri: Uri,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Raw<media::Tile>, Problem> {
     let tile: Tile = parse("path", uri.path().trim_start_matches('/'))?;
-    read(&node, move |node| {
-        let bytes = content(node, &tile)?;
-        let headers = [
-            (header::CONTENT_TYPE, "application/octet-stream"),
-            // A tile never changes once it exists.
-            (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-        ];
-        Ok((headers, bytes))
-    })
-    .await
+    read(&node, move |node| Ok(Raw::new(content(node, &tile)?))).await
 }
 
 /// A tile of the part of the log that is final: a checkpoint that covers it can be had.

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 
+/// An identifier, for who reads the API's description and what makes up requests from it.
+pub(super) const EXAMPLE: &str = "https://id.gs1.org/01/09521234002000";
+
 /// The query string as a `T`.
 #[derive(Debug)]
 pub(super) struct Params<T>(pub(super) T);

@@ -9,6 +9,7 @@ use jangbu_ledger::execute::OrderError;
 use jangbu_ledger::state::StateError;
 use jangbu_replica::pool::AdmissionError;
 use jangbu_replica::store::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What went wrong, as programs tell causes apart.
@@ -31,6 +32,29 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    const ALL: [Self; 14] = [
+        Self::MalformedEnvelope,
+        Self::WrongChain,
+        Self::Expired,
+        Self::BadSignature,
+        Self::UnknownKey,
+        Self::RevokedKey,
+        Self::TooLarge,
+        Self::PoolFull,
+        Self::Unavailable,
+        Self::NotFound,
+        Self::NotFinal,
+        Self::BadRequest,
+        Self::MethodNotAllowed,
+        Self::TimedOut,
+    ];
+
+    /// Its `type` in a problem document.
+    pub(super) fn uri(self) -> String {
+        format!("urn:jangbu:problem:{}", self.name())
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::MalformedEnvelope => "malformed-envelope",
@@ -50,7 +74,7 @@ impl Kind {
         }
     }
 
-    const fn title(self) -> &'static str {
+    pub(super) const fn title(self) -> &'static str {
         match self {
             Self::MalformedEnvelope => "The envelope is malformed",
             Self::WrongChain => "The envelope is for another ledger",
@@ -69,7 +93,7 @@ impl Kind {
         }
     }
 
-    const fn status(self) -> StatusCode {
+    pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::MalformedEnvelope | Self::WrongChain | Self::Expired | Self::BadRequest => {
                 StatusCode::BAD_REQUEST
@@ -93,7 +117,7 @@ impl Kind {
     }
 
     /// Seconds after which to try again, where that is known.
-    const fn retry_after_s(self) -> Option<u64> {
+    pub(super) const fn retry_after_s(self) -> Option<u64> {
         match self {
             Self::PoolFull | Self::NotFinal => Some(1),
             _ => None,
@@ -109,15 +133,24 @@ pub(super) struct Problem {
     id: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// Why a request was not answered (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Body<'a> {
+    /// The cause, as programs tell causes apart.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = Kind::ALL.map(Kind::uri)))]
     uri: String,
+    /// The cause in words.
     title: &'a str,
+    /// The answer's status.
     status: u16,
+    /// What was wrong this time, and what to do.
     detail: &'a str,
+    /// The envelope or statement that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
+    /// Whether the same request may succeed later.
     retryable: bool,
 }
 
@@ -154,7 +187,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.kind.status();
         let body = Body {
-            uri: format!("urn:jangbu:problem:{}", self.kind.name()),
+            uri: self.kind.uri(),
             title: self.kind.title(),
             status: status.as_u16(),
             detail: &self.detail,

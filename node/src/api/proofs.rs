@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderName, header};
-use jangbu_ledger::bundle::{BuildError, Builder, MEDIA_TYPE};
+use jangbu_ledger::bundle::{BuildError, Builder};
 use jangbu_ledger::id::{Height, MemberId, Slot, StatementId};
+use jangbu_ledger::identifier::IDENTIFIER_BYTES_MAX;
 use jangbu_ledger::lineage::Direction;
 use jangbu_replica::store::StoreError;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Node;
 use super::limits::read;
+use super::media::{self, Raw};
 use super::params::{self, Params, Segment};
 use super::problem::{Kind, Problem};
 use crate::store::Reader;
@@ -20,47 +22,69 @@ use crate::store::Reader;
 /// Deepest component tree or lineage that can be asked for.
 const DEPTH_MAX: u32 = 64;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Below {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
+    /// How many links deep; 64 if nothing is said.
+    #[schemars(range(max = DEPTH_MAX))]
     depth: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Along {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
+    /// Which way to walk.
     direction: Direction,
+    /// How many uses deep; 64 if nothing is said.
+    #[schemars(range(max = DEPTH_MAX))]
     depth: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Place {
+    /// Whose slot: the id of a member.
+    #[schemars(with = "MemberId")]
     member: String,
+    /// The slot.
+    #[schemars(with = "Slot")]
     slot: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Checked {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
+    /// The profile's identifier: `profile:NAME`.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = "profile:eu-battery/ev")]
     profile: String,
+    /// Whether its components are asked for.
     components: bool,
+    /// Whether the uses of data that it came out of are asked for.
     #[serde(default)]
     uses: bool,
+    /// An earlier block, whose time is proved.
     height: Option<u64>,
 }
 
 type Built = Result<(), BuildError<StoreError>>;
-type Answer = ([(HeaderName, &'static str); 1], String);
+type Answer = Raw<media::Bundle>;
 
 pub(super) async fn statement(
     State(node): State<Arc<Node>>,
@@ -155,7 +179,7 @@ async fn bundle(
             .finish()
             .to_json()
             .map_err(|error| Problem::bad_request(error.to_string()))?;
-        Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text))
+        Ok(Raw::new(text))
     })
     .await
 }

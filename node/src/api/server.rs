@@ -8,13 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
@@ -54,17 +57,55 @@ pub(super) async fn serve(
                 }
             },
         };
-        let service = TowerToHyperService::new(router.clone());
+        let cut = Cut::default();
+        let service = Cuttable {
+            router: TowerToHyperService::new(router.clone()),
+            cut: cut.clone(),
+        };
         let served = http.serve_connection(TokioIo::new(stream), service);
         let served = graceful.watch(served);
         connections.spawn(async move {
-            if let Err(error) = served.await {
-                tracing::debug!(%error, "a connection ended early");
+            tokio::select! {
+                ended = served => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                },
+                () = cut.0.notified() => tracing::debug!("a connection was cut off"),
             }
         });
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+/// Closes a request's connection at once, and forgets what was not sent yet.
+///
+/// An answer's end would do neither while its client takes nothing: what was handed over before it
+/// stays until the connection has been silent for too long.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cut(Arc<Notify>);
+
+impl Cut {
+    /// Closes it.
+    pub(super) fn off(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// The router, for the requests of one connection: each can cut that off.
+struct Cuttable {
+    router: TowerToHyperService<Router>,
+    cut: Cut,
+}
+
+impl Service<Request<Incoming>> for Cuttable {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.cut.clone());
+        self.router.call(request)
+    }
 }
 
 async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<Connection> {

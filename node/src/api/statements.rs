@@ -4,39 +4,50 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
 use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{Sequence, StatementId};
-use jangbu_ledger::receipt::cose::MEDIA_TYPE;
 use jangbu_ledger::state::{EndorsementRecord, HandoverRecord, NoticeRecord, StateReader, key};
 use jangbu_ledger::statement::Kind;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Node;
 use super::item::Item;
 use super::limits::read;
+use super::media::{Cose, Raw, Receipt};
 use super::params::Segment;
 use super::problem::Problem;
 use super::subjects::record;
 
-#[derive(Debug, Serialize)]
+/// What became of a statement; all but its id and status only once it is in a block.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct StatementAnswer {
+    /// The statement.
     statement_id: StatementId,
+    /// `unknown` here, `pending`: without a final checkpoint yet, or `final`.
+    #[schemars(extend("enum" = ["unknown", "pending", "final"]))]
     status: &'static str,
     #[serde(flatten)]
     item: Option<Recorded>,
 }
 
 /// An [`Item`] whose statement id stands beside it already.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Recorded {
+    /// Its position in the log.
     sequence: Sequence,
+    /// The block that recorded it.
     height: jangbu_ledger::id::Height,
+    /// That block's time.
     time_ms: jangbu_ledger::id::TimeMs,
+    /// Who said it.
     member: Option<jangbu_ledger::id::MemberId>,
+    /// The name of who said it.
     member_name: Option<String>,
+    /// The entry, as its bytes say.
     entry: jangbu_ledger::block::Entry,
+    /// The bytes that the log commits to, in base64.
+    #[schemars(extend("contentEncoding" = "base64"))]
     entry_bytes: String,
     /// Whether it still applies, for statements that others answer or that are taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,14 +115,13 @@ fn in_force(
 pub(super) async fn receipt(
     State(node): State<Arc<Node>>,
     Segment(id): Segment<StatementId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Raw<Receipt>, Problem> {
     read(&node, move |node| {
         let receipt = node
             .notary
             .receipt(place(node, &id)?)
             .map_err(|error| Problem::from(error).about(id))?;
-        let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-        Ok((headers, receipt.to_string()))
+        Ok(Raw::new(receipt.to_string()))
     })
     .await
 }
@@ -120,14 +130,13 @@ pub(super) async fn receipt(
 pub(super) async fn cose(
     State(node): State<Arc<Node>>,
     Segment(id): Segment<StatementId>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Raw<Cose>, Problem> {
     read(&node, move |node| {
         let receipt = node
             .notary
             .cose(place(node, &id)?, id)
             .map_err(|error| Problem::from(error).about(id))?;
-        let headers = [(header::CONTENT_TYPE, MEDIA_TYPE)];
-        Ok((headers, receipt.to_bytes()))
+        Ok(Raw::new(receipt.to_bytes()))
     })
     .await
 }

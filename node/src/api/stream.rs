@@ -12,7 +12,8 @@
 //! what comes after, once. A node that is behind says nothing until it has caught up.
 //!
 //! Nothing is kept for a reader but its place: the next entries are read when it has taken the last.
-//! One that takes nothing for [`SLOW_MAX`] is cut off, and knows where to go on.
+//! One that takes nothing for as long as `api.stream_patience_s` says is cut off, and knows where to
+//! go on.
 //!
 //! Source: the HTML standard, section 9.2.
 
@@ -23,22 +24,24 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::State;
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
 use hyper::body::Frame;
 use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{MemberId, Sequence, SubjectId};
-use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::identifier::{IDENTIFIER_BYTES_MAX, Identifier};
 use jangbu_ledger::statement::{Kind, Statement, Stream};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::Node;
 use super::item::{self, Item};
 use super::limits::read;
+use super::media::{Events, Raw};
 use super::params::{self, Params};
 use super::problem::{Kind as ProblemKind, Problem};
+use super::server::Cut;
 
 /// Most streams at once; each has a connection and a place in the log.
 const STREAMS_MAX: usize = 128;
@@ -48,8 +51,6 @@ const CHUNK: usize = 64;
 const CHUNK_BYTES: usize = 256 * 1024;
 /// How long nothing may happen before the reader is told where the log stands.
 const QUIET_MAX: Duration = Duration::from_secs(15);
-/// How long a reader may take nothing.
-const SLOW_MAX: Duration = Duration::from_secs(30);
 /// What a reader is asked to wait before it comes back, in milliseconds.
 const RETRY_MS: u32 = 1000;
 
@@ -58,30 +59,38 @@ const RETRY_MS: u32 = 1000;
 pub(super) struct Streams {
     room: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self {
-            room: Arc::new(Semaphore::new(STREAMS_MAX)),
-            stopping: watch::Sender::new(false),
-        }
-    }
+    /// How long a reader may take nothing.
+    patience: Duration,
 }
 
 impl Streams {
+    /// None yet; a reader of one may take nothing for so long.
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(STREAMS_MAX)),
+            stopping: watch::Sender::new(false),
+            patience,
+        }
+    }
+
     /// Ends all streams: the node stops.
     pub(super) fn stop(&self) {
         self.stopping.send_replace(true);
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
+    /// The position to begin at; where the final log ends, if nothing is said.
     from: Option<u64>,
+    /// Only what is about this thing.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX))]
     subject: Option<String>,
+    /// Only what the member of this name says.
     member: Option<String>,
+    /// Only statements of this kind.
+    #[schemars(extend("enum" = Kind::NAMES))]
     kind: Option<String>,
 }
 
@@ -95,9 +104,10 @@ struct Filter {
 
 pub(super) async fn stream(
     State(node): State<Arc<Node>>,
+    Extension(cut): Extension<Cut>,
     headers: HeaderMap,
     Params(query): Params<Query>,
-) -> Result<Response, Problem> {
+) -> Result<Raw<Events>, Problem> {
     let from = match headers.get("last-event-id") {
         None => query.from,
         Some(value) => Some(after(value.to_str().unwrap_or_default())?),
@@ -117,12 +127,8 @@ pub(super) async fn stream(
         _room: room,
     };
     let (to, frames) = mpsc::channel(1);
-    tokio::spawn(reader.run(to));
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, Body::new(Frames(frames))).into_response())
+    tokio::spawn(reader.run(to, cut));
+    Ok(Raw::streamed(Body::new(Frames(frames))))
 }
 
 /// The place after the one that a reader saw last.
@@ -180,39 +186,52 @@ struct Follower {
 
 impl Follower {
     /// Sends until the reader is gone or too slow, or the node stops.
-    async fn run(mut self, to: mpsc::Sender<Bytes>) {
+    async fn run(mut self, to: mpsc::Sender<Bytes>, cut: Cut) {
+        let patience = self.node.streams.patience;
         // A reader that is cut off before it saw anything knows where to go on, too.
-        if !send(&to, format!("retry: {RETRY_MS}\n{}", self.place())).await {
-            return;
+        let mut text = format!("retry: {RETRY_MS}\n{}", self.place());
+        loop {
+            match tokio::time::timeout(patience, to.send(text.into())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_gone)) => return,
+                Err(_too_slow) => {
+                    tracing::debug!(next = self.next, "a reader of the stream is too slow");
+                    self.node.metrics.streams_cut_off.increment();
+                    return cut.off();
+                }
+            }
+            match self.next_text(&to).await {
+                Some(next) => text = next,
+                None => return,
+            }
         }
+    }
+
+    /// What is to be sent next, as soon as there is something; `None` if the stream ends.
+    async fn next_text(&mut self, to: &mpsc::Sender<Bytes>) -> Option<String> {
         loop {
             let end = self
                 .finality
                 .borrow_and_update()
                 .map_or(0, |mark| mark.size);
-            let text = if self.next < end {
-                match self.chunk(end).await {
-                    Ok(text) => text,
-                    // It was logged where it was found; the reader may ask another node.
-                    Err(_problem) => return,
+            if *self.stopping.borrow() {
+                return None;
+            }
+            if self.next < end {
+                // It was logged where it was found; the reader may ask another node.
+                return self.chunk(end).await.ok();
+            }
+            let quiet = tokio::select! {
+                changed = self.finality.changed() => changed.is_err(),
+                () = to.closed() => return None,
+                stopping = self.stopping.wait_for(|stopping| *stopping) => {
+                    drop(stopping);
+                    return None;
                 }
-            } else {
-                let quiet = tokio::select! {
-                    changed = self.finality.changed() => changed.is_err(),
-                    () = to.closed() => return,
-                    stopping = self.stopping.wait_for(|stopping| *stopping) => {
-                        drop(stopping);
-                        return;
-                    }
-                    () = tokio::time::sleep(QUIET_MAX) => true,
-                };
-                match quiet {
-                    true => self.place(),
-                    false => continue,
-                }
+                () = tokio::time::sleep(QUIET_MAX) => true,
             };
-            if *self.stopping.borrow() || !send(&to, text).await {
-                return;
+            if quiet {
+                return Some(self.place());
             }
         }
     }
@@ -262,12 +281,6 @@ fn events(node: &Node, filter: &Filter, next: u64, end: u64) -> Result<(String, 
         return Err(item::missing(Sequence(next)));
     }
     Ok((text, reached))
-}
-
-/// Hands a piece to the connection; `false` if nobody takes it.
-async fn send(to: &mpsc::Sender<Bytes>, text: String) -> bool {
-    let sent = tokio::time::timeout(SLOW_MAX, to.send(text.into())).await;
-    matches!(sent, Ok(Ok(())))
 }
 
 /// Pieces of a body as they come.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{Digest, Height, MemberId, Sequence, Slot, StatementId, SubjectId};
-use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::identifier::{IDENTIFIER_BYTES_MAX, Identifier};
 use jangbu_ledger::passport::Life;
 use jangbu_ledger::share::Deed;
 use jangbu_ledger::state::{
@@ -16,6 +16,7 @@ use jangbu_ledger::state::{
 use jangbu_ledger::state_tree::StateKey;
 use jangbu_ledger::statement::{Granularity, Handed, Kind};
 use jangbu_replica::store::StreamSide;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Node;
@@ -27,54 +28,78 @@ use super::params::{self, Params};
 use super::problem::Problem;
 use crate::store::{StateAt, StreamPosition};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
+    /// As it was after the block at this height.
     at: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// What is recorded about a thing.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SubjectAnswer {
+    /// Its canonical name.
     identifier: Identifier,
+    /// Its id on the ledger.
     subject_id: SubjectId,
+    /// Whether its own company said anything about it.
     known: bool,
+    /// Who answers for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<MemberId>,
+    /// The name of who answers for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     owner_name: Option<String>,
+    /// What its company says about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     open: Option<StreamAnswer>,
+    /// What others say about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<StreamAnswer>,
+    /// Its passport.
     #[serde(skip_serializing_if = "Option::is_none")]
     passport: Option<PassportAnswer>,
+    /// The batch or model that it is of.
     #[serde(skip_serializing_if = "Option::is_none")]
     part_of: Option<SubjectId>,
+    /// How many confirmed components and inputs it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     components: Option<u32>,
+    /// How many it has, confirmed or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     links: Option<u32>,
+    /// Whether its company said that these are all.
     #[serde(skip_serializing_if = "Option::is_none")]
     closed: Option<bool>,
+    /// Who has it, if that is not its owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     custodian_name: Option<String>,
+    /// The last offer of each sort to hand it over.
     offers: Vec<OfferAnswer>,
     /// What it is in, if who has it put it there.
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<Identifier>,
     /// How much of it was made and went into other things, unit by unit.
     balance: Vec<UnitBalance>,
+    /// The block after which all this was so.
     height: Height,
 }
 
 /// The last offer to hand the subject over, of one sort.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct OfferAnswer {
+    /// The statement that offers it.
     offer: StatementId,
+    /// What is handed over.
     of: Handed,
+    /// Who offers it.
     from: MemberId,
+    /// To whom.
     to: MemberId,
+    /// Whether it waits for its answer.
     open: bool,
 }
 
@@ -98,17 +123,23 @@ impl OfferAnswer {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// A stream, as the state commits to it.
+#[derive(Debug, Serialize, JsonSchema)]
 struct StreamAnswer {
+    /// How many statements there are.
     count: u64,
+    /// Head of their hash chain.
     head: Digest,
 }
 
 /// A passport as rules see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PassportAnswer {
+    /// Model, batch or item.
     granularity: Granularity,
+    /// The current version.
     version: u32,
+    /// Where it stands.
     life: Life,
 }
 
@@ -215,20 +246,29 @@ fn answer(
     }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StreamQuery {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
+    /// Whose statements.
     side: SideName,
+    /// The position after which to begin.
     after: Option<u64>,
+    /// Most items on the page; 100 if nothing is said.
+    #[schemars(range(min = 1, max = PAGE_MAX))]
     limit: Option<usize>,
+    /// The list ends where it ended after the block at this height.
     at: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum SideName {
+    /// Its company's.
     Open,
+    /// The others'.
     Claims,
 }
 
@@ -262,12 +302,18 @@ pub(super) async fn statements(
     .await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UsesQuery {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
+    /// The position after which to begin.
     after: Option<u64>,
+    /// Most uses looked at for the page; 100 if nothing is said.
+    #[schemars(range(min = 1, max = PAGE_MAX))]
     limit: Option<usize>,
+    /// The list ends where it ended after the block at this height.
     at: Option<u64>,
 }
 
@@ -302,18 +348,26 @@ pub(super) async fn uses(
     .await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SlotQuery {
+    /// Whose slot: the id of a member.
+    #[schemars(with = "MemberId")]
     member: String,
+    /// The slot.
+    #[schemars(with = "Slot")]
     slot: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Whether a slot is used.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SlotAnswer {
+    /// Whether something is in it.
     used: bool,
+    /// Its position in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<Sequence>,
+    /// What is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<Item>,
 }

@@ -9,10 +9,11 @@ use axum::Json;
 use axum::extract::State;
 use jangbu_ledger::block::EntryBody;
 use jangbu_ledger::id::{Height, MemberId, Sequence, StatementId, SubjectId};
-use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::identifier::{IDENTIFIER_BYTES_MAX, Identifier};
 use jangbu_ledger::state::{LinkRecord, PackedRecord, SubjectRecord, TransformationRecord, key};
 use jangbu_ledger::statement::{Basis, Quantity};
 use jangbu_replica::store::StreamSide;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Node;
@@ -39,18 +40,24 @@ const AHEAD: usize = 256;
 /// Statements of one stream read at a time.
 const CHUNK: usize = 1000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct From {
+    /// The thing, in any spelling that the ledger knows.
+    #[schemars(length(min = 1, max = IDENTIFIER_BYTES_MAX), example = params::EXAMPLE)]
     identifier: String,
+    /// How many links deep; 64 if nothing is said.
+    #[schemars(range(max = DEPTH_MAX))]
     depth: Option<u32>,
+    /// Which way to walk.
     #[serde(default)]
     direction: Direction,
+    /// As it was after the block at this height.
     at: Option<u64>,
 }
 
 /// Which way to walk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Direction {
     /// What it contains.
@@ -61,36 +68,61 @@ enum Direction {
     Up,
 }
 
-#[derive(Debug, Serialize)]
+/// What a thing is made of, or what contains it.
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Trace {
+    /// Where it begins.
     root: Identifier,
+    /// The things, nearest first, each once.
     nodes: Vec<TraceNode>,
+    /// The links between them.
     edges: Vec<TraceEdge>,
+    /// Whether a bound left something out.
     truncated: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// A thing that was reached.
+#[derive(Debug, Serialize, JsonSchema)]
 struct TraceNode {
+    /// Its canonical name.
     identifier: Identifier,
+    /// Whether its own company said anything about it.
     known: bool,
+    /// Who answers for it.
     owner_name: Option<String>,
+    /// Its passport.
     passport: Option<PassportAnswer>,
+    /// Whether its company said that its components are all.
     closed: bool,
+    /// How many links it is away.
     depth: u32,
 }
 
-#[derive(Debug, Serialize)]
+/// A link between two things.
+#[derive(Debug, Serialize, JsonSchema)]
 struct TraceEdge {
+    /// What contains it.
     parent: Identifier,
+    /// What is contained.
     child: Identifier,
+    /// How.
     relation: Relation,
+    /// The statement that says so.
     statement_id: StatementId,
+    /// The statement's position in the log.
     sequence: Sequence,
+    /// Built or planned.
     basis: Basis,
+    /// How much of it, when stated.
     quantity: Option<Quantity>,
+    /// Whether who has the child stands by it.
+    #[schemars(extend("enum" = ["asserted", "confirmed", "contested"]))]
     status: &'static str,
+    /// Who says so.
     asserted_by: String,
+    /// Who has the child and stands by it.
     confirmed_by: Option<String>,
+    /// Who has the child and denies it.
     contested_by: Option<String>,
 }
 

@@ -2,10 +2,11 @@
 
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::statement::{Basis, Kind, Quantity, Statement};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the parent has to do with the child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Relation {
     /// It contains it.
