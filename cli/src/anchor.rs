@@ -274,7 +274,7 @@ impl Run<'_> {
             Status::Refused => self.counts.refused += 1,
         }
         self.bar.suspend(|| {
-            self.ctx.output.line(outcome, || outcome.to_string());
+            outcome.print(&self.ctx.output);
         });
     }
 
@@ -285,7 +285,7 @@ impl Run<'_> {
             skipped,
         };
         self.bar.suspend(|| {
-            self.ctx.output.line(&line, || {
+            self.ctx.output.report(&line, || {
                 format!("{:<15}  {}: {}", "skipped", skipped.label, skipped.message)
             });
         });

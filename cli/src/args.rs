@@ -77,7 +77,8 @@ pub struct Globals {
     /// Print JSON: one object, or one a line for lists
     #[arg(long, global = true)]
     pub json: bool,
-    /// No remarks, no progress
+    /// Print what was asked to be shown, warnings and errors, and nothing else: no remarks, no progress,
+    /// and without --json no word on what was done
     #[arg(long, short, global = true)]
     pub quiet: bool,
 }

@@ -93,7 +93,7 @@ pub fn run(args: Args, ctx: &Context) -> Result<(), CliError> {
         Verb::Up => {
             let founded = up(&directory, ctx)?;
             let report = report(&directory)?;
-            ctx.output.object(&report, || up_text(&report, founded));
+            ctx.output.report(&report, || up_text(&report, founded));
             Ok(())
         }
         Verb::Down => down(&directory, ctx),
@@ -183,7 +183,7 @@ fn down(directory: &Path, ctx: &Context) -> Result<(), CliError> {
     let paths: Vec<NodePaths> = devnet.nodes()?.into_iter().map(|node| node.paths).collect();
     stop(&paths, ctx)?;
     let report = report(directory)?;
-    ctx.output.object(&report, || {
+    ctx.output.report(&report, || {
         format!(
             "devnet is down; what it recorded stays in {0}\nstart it again with `jangbu devnet \
              up{1}`, or remove the directory",
@@ -206,7 +206,7 @@ fn stop(paths: &[NodePaths], ctx: &Context) -> Result<(), CliError> {
 
 fn show_node(node: &Node, ctx: &Context) -> Result<(), CliError> {
     let report = node.report(&Prober::new()?)?;
-    ctx.output.object(&report, || report.to_string());
+    ctx.output.report(&report, || report.to_string());
     Ok(())
 }
 

@@ -98,7 +98,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
             .collect(),
         hidden: &document.hidden,
     };
-    ctx.output.object(&disclosed, || {
+    ctx.output.report(&disclosed, || {
         let mut text = table(&[
             ("disclosed", args.output.display().to_string()),
             (

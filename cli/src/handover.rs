@@ -2,6 +2,7 @@
 //! the other accepts; either may end the offer before that.
 
 use jangbu_ledger::identifier::Identifier;
+use jangbu_ledger::passport::Life;
 use jangbu_ledger::statement::{Handed, Kind};
 
 use crate::client::{OfferAnswer, SubjectAnswer};
@@ -95,10 +96,26 @@ fn accept(ctx: &Context, saying: &Saying, of: Handed) -> Result<Draft, CliError>
     if last.to != own {
         return Err(none(&saying.product, of).hint("the last offer is to another member"));
     }
+    if of == Handed::Responsibility {
+        say_life(ctx, &subject);
+    }
     let label = format!("{} of {}, accepted", name(of), saying.product);
     let kind = Kind::HandoverAccepted { offer: last.offer };
     let draft = draft(ctx, &subject, saying, kind, SCHEMA_ACCEPTED, label)?;
     repetition(ctx, draft, |_| true)
+}
+
+/// The ledger looks at the passport when responsibility is offered; what became of it since, whoever
+/// takes that over should know before.
+fn say_life(ctx: &Context, subject: &SubjectAnswer) {
+    let word = match subject.passport.as_ref().map(|passport| passport.life) {
+        None | Some(Life::Active) => return,
+        Some(Life::Suspended) => "suspended: it may not be relied on for now",
+        Some(Life::Revoked) => "revoked, for good",
+        Some(Life::Ended) => "closed, for good: the product is no more",
+    };
+    ctx.output
+        .warn(&format!("the passport of {} is {word}", subject.identifier));
 }
 
 fn end(ctx: &Context, saying: &Saying, of: Handed) -> Result<Draft, CliError> {

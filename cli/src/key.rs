@@ -84,7 +84,7 @@ fn new(purposes: &[Purpose], ctx: &Context) -> Result<(), CliError> {
         keystore: keystore.directory().display().to_string(),
         keys,
     };
-    ctx.output.object(&report, || report.to_string());
+    ctx.output.report(&report, || report.to_string());
     ctx.output.note(
         "keep a copy of the directory and of its passphrase in two places: nobody can make these \
          keys again",

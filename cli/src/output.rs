@@ -1,5 +1,8 @@
 //! Where results, remarks and errors go: results to standard output, all else to standard error.
 //!
+//! What was asked to be shown is a result, whatever `--quiet` says; what a command tells of what it did
+//! is a report, which `--quiet` leaves out unless a program reads it (`--json`).
+//!
 //! With `--json` a result is one JSON object, a list one object a line. Printing never fails the
 //! work: what standard output says is remembered and told at the end, so that `| head` does not
 //! stop a submission half-way.
@@ -20,7 +23,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// JSON or text; `quiet` leaves out remarks and progress.
+    /// JSON or text; `quiet` leaves out remarks, progress and, in text, reports.
     #[must_use]
     pub const fn new(json: bool, quiet: bool) -> Self {
         Self {
@@ -58,6 +61,13 @@ impl Output {
         self.print(value, human);
     }
 
+    /// Prints what was done.
+    pub fn report<T: Serialize + ?Sized>(&self, value: &T, human: impl FnOnce() -> String) {
+        if self.json || !self.quiet {
+            self.print(value, human);
+        }
+    }
+
     /// Prints text as it is, JSON or not: an export in a format of its own.
     pub fn raw(&self, text: &str) {
         self.write(text);
@@ -67,6 +77,16 @@ impl Output {
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
             eprintln!("{text}");
+        }
+    }
+
+    /// What people and programs should know before they go on, on standard error, whatever was asked
+    /// for.
+    pub fn warn(&self, text: &str) {
+        if self.json {
+            eprintln!("{}", serde_json::json!({ "warning": text }));
+        } else {
+            eprintln!("warning: {text}");
         }
     }
 

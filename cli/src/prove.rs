@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::disclose;
 use crate::error::CliError;
 use crate::vault::write_atomic;
-use crate::view::{rfc3339, table};
+use crate::view::{rfc3339, table, verify_row};
 
 /// What to prove.
 #[derive(Debug, clap::Subcommand)]
@@ -126,7 +126,7 @@ pub fn run(command: &Command, ctx: &Context) -> Result<(), CliError> {
         checked: &report.checked,
         not_checked: &report.not_checked,
     };
-    ctx.output.object(&proved, || proved.text(&report));
+    ctx.output.report(&proved, || proved.text(&report));
     Ok(())
 }
 
@@ -309,13 +309,7 @@ impl Proved<'_> {
                 .into_iter()
                 .map(|line| ("proves", line)),
         );
-        rows.push((
-            "verify",
-            format!(
-                "jangbu verify {} --genesis genesis.json   (needs no network)",
-                self.file.display()
-            ),
-        ));
+        rows.push(verify_row(self.file));
         table(&rows)
     }
 }

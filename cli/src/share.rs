@@ -358,7 +358,7 @@ fn said(
     };
     let mut last = None;
     take(ctx, stream, &taken, &args.options, &mut |outcome| {
-        ctx.output.line(outcome, || outcome.to_string());
+        outcome.print(&ctx.output);
         last = Some(outcome.clone());
     })?;
     Ok(last)

@@ -192,7 +192,7 @@ pub fn submit_and_print(
     options: &SubmitOptions,
 ) -> Result<Summary, CliError> {
     let summary = submit(ctx, drafts, options, &mut |outcome| {
-        ctx.output.line(outcome, || outcome.to_string());
+        outcome.print(&ctx.output);
     })?;
     if summary.recorded > 0 {
         let receipts = ctx.vault()?.directory().join("receipts");
@@ -240,6 +240,6 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
     let mut report = outcome::Report::new(envelope.statement_ids().into_iter().zip(labels));
     let settled = Settler::new(ctx, &options)?.settle(id, &bytes, &envelope)?;
     settled.into_iter().for_each(|outcome| report.add(outcome));
-    report.tell_all(&mut |outcome| ctx.output.line(outcome, || outcome.to_string()));
+    report.tell_all(&mut |outcome| outcome.print(&ctx.output));
     report.check()
 }

@@ -36,6 +36,7 @@ use crate::receipt::Verifier;
 
 pub use command::{Command, run};
 pub use contents::OpenVault;
+pub(crate) use name::{STREAM_NAME_BYTES_MAX, stream_name_bytes};
 pub use store::write_atomic;
 pub use stream::StreamLock;
 

@@ -1,6 +1,7 @@
 //! A recorded statement as it is shown: to programs whole, to people what they ask about.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use jangbu_genesis::TrustAnchor;
 use jangbu_ledger::block::Entry;
@@ -242,6 +243,16 @@ pub fn streams(statement: &Statement) -> impl Iterator<Item = String> {
 #[must_use]
 pub fn short(id: &impl ToString) -> String {
     id.to_string().chars().take(12).collect()
+}
+
+/// How a file that was written is verified, as a row of a table.
+#[must_use]
+pub fn verify_row(file: &Path) -> (&'static str, String) {
+    let how = format!(
+        "jangbu verify {} --genesis genesis.json   (needs no network)",
+        file.display()
+    );
+    ("verify", how)
 }
 
 /// Name and value, one below another.

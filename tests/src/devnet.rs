@@ -66,6 +66,14 @@ impl Devnet {
         Ran::of(&output)
     }
 
+    /// Runs `jangbu` as a member, without `--json`.
+    #[must_use]
+    pub fn as_a_person(&self, member: &str, arguments: &[&str]) -> Ran {
+        let mut command = jangbu();
+        command.arg("--home").arg(self.home(member));
+        Ran::of(&command.args(arguments).output().unwrap())
+    }
+
     /// [`Devnet::jangbu`] that must end well.
     #[must_use]
     pub fn done(&self, member: &str, arguments: &[&str]) -> Ran {

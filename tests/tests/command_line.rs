@@ -206,3 +206,54 @@ fn links_are_stated_confirmed_shown_and_traced_by_the_companies_concerned() {
     assert_eq!(shown["status"], "final");
     assert_eq!(shown["outcomes"][0]["statement_id"], link);
 }
+
+#[test]
+fn quiet_leaves_what_was_asked_for_and_what_is_wrong() {
+    let devnet = Devnet::up();
+    let directory = devnet.path();
+    let directory = directory.to_str().unwrap();
+    let quiet = |arguments: &[&str]| devnet.as_a_person("cml1", &[&["-q"], arguments].concat());
+    let file = document(&devnet, r#"{"weight": "112 kg"}"#);
+    let issue = [
+        "passport",
+        "issue",
+        &file,
+        "--granularity",
+        "item",
+        "--product",
+    ];
+    let copy = devnet.path().join("copy");
+    let proof = devnet.path().join("proof");
+    for done in [
+        [&issue[..], &[A]].concat(),
+        [&issue[..], &[A]].concat(),
+        vec!["vault", "export", copy.to_str().unwrap()],
+        vec!["prove", "subject", A, "-o", proof.to_str().unwrap()],
+        vec!["devnet", "--dir", directory, "stop", "soyu"],
+        vec!["devnet", "--dir", directory, "start", "soyu"],
+        vec!["devnet", "--dir", directory, "up"],
+    ] {
+        let ran = quiet(&done);
+        assert_eq!((ran.code, &*ran.out, &*ran.err), (0, "", ""), "{done:?}");
+    }
+    for shown in [
+        vec!["list", "--subject", A],
+        vec!["show", A],
+        vec!["node", "status"],
+        vec!["devnet", "--dir", directory, "status"],
+    ] {
+        let ran = quiet(&shown);
+        assert_eq!((ran.code, &*ran.err), (0, ""), "{shown:?}");
+        assert!(!ran.out.is_empty(), "{shown:?}");
+    }
+    // What a rule refuses is told, and why.
+    let foreign = "https://id.gs1.org/01/09521234002000/21/NOT-MINE";
+    let ran = quiet(&[&issue[..], &[foreign]].concat());
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.err.contains("subject.prefix"), "{ran:?}");
+    // A program reads on.
+    let ran = quiet(&[&["--json"], &issue[..], &[A]].concat());
+    assert_eq!(ran.object()["duplicate"], true);
+    let ran = quiet(&["devnet", "--dir", directory, "down"]);
+    assert_eq!((ran.code, &*ran.out, &*ran.err), (0, "", ""));
+}

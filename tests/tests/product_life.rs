@@ -135,9 +135,18 @@ fn a_product_is_suspended_vouched_for_handed_over_recalled_and_made_into_another
         "cnkc",
     ];
     story.says("cml1", &transfer);
-    story.says(
-        "cnkc",
-        &["passport", "transfer", "accept", "--product", CAR],
+    // Suspended since it was offered: whoever takes it over is told before it is said, and may.
+    story.says("marktamt", &suspend);
+    story.devnet.settle();
+    let accept = ["passport", "transfer", "accept", "--product", CAR];
+    let ran = story.devnet.done("cnkc", &accept);
+    assert!(ran.err.contains("is suspended"), "{ran:?}");
+    assert_eq!(ran.object()["duplicate"], false);
+    story.says("marktamt", &reinstate);
+    let ran = story.devnet.settled("cnkc", &accept);
+    assert_eq!(
+        (&ran.object()["duplicate"], &*ran.err),
+        (&Value::Bool(true), "")
     );
     assert_eq!(story.subject(CAR)["owner_name"], "cnkc");
     story.refuses("cml1", &suspend, "member.role");

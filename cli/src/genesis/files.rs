@@ -67,7 +67,7 @@ pub(super) fn report(ctx: &Context, file: &Path, chain_id: Option<ChainId>, next
         chain_id,
         next,
     };
-    ctx.output.object(&written, || {
+    ctx.output.report(&written, || {
         let chain = chain_id.map_or(String::new(), |id| format!("\nchain id: {id}"));
         format!("wrote {}{chain}\nnext: {next}", written.file)
     });

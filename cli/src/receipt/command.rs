@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::vault::write_atomic;
-use crate::view::table;
+use crate::view::{table, verify_row};
 
 use super::log_key;
 
@@ -107,7 +107,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<(), CliError> {
         checked: &report.checked,
         not_checked: &report.not_checked,
     };
-    ctx.output.object(&written, || written.text());
+    ctx.output.report(&written, || written.text());
     Ok(())
 }
 
@@ -155,13 +155,7 @@ impl Written<'_> {
                 |node| format!("by the node of {node} alone: its word, no quorum's"),
             ),
         ));
-        rows.push((
-            "verify",
-            format!(
-                "jangbu verify {} --genesis genesis.json   (needs no network)",
-                self.file.display()
-            ),
-        ));
+        rows.push(verify_row(self.file));
         table(&rows)
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn grant(ctx: &Context, args: &GrantArgs) -> Result<(), CliError> {
         to: &to.name,
         statement_id: recorded.statement_id,
     };
-    ctx.output.line(&handed, || {
+    ctx.output.report(&handed, || {
         let file = args.output.display();
         format!(
             "granted          {file}, which only {} opens: jangbu share audit {file}",

@@ -124,22 +124,10 @@ fn sender(
     provider: MemberId,
     consumer: MemberId,
 ) -> Result<(Sender, Option<Party>), CliError> {
-    if *member == provider {
-        return Ok((Sender::Provider, Some(Party::Provider)));
-    }
-    if *member == consumer {
-        return Ok((Sender::Consumer, Some(Party::Consumer)));
-    }
+    let party = Party::among(member, &provider, &consumer);
     let known = ctx.anchor()?.member(member);
-    let arbiter = known.is_some_and(|member| Role::from(member.role).settles_disputes());
-    Ok((
-        if arbiter {
-            Sender::Arbiter
-        } else {
-            Sender::Other
-        },
-        None,
-    ))
+    let settles = known.is_some_and(|member| Role::from(member.role).settles_disputes());
+    Ok((Sender::of(party, settles), party))
 }
 
 /// Provider and consumer, as the first step names them.

@@ -153,11 +153,9 @@ impl Saying<'_> {
         let own = self.ctx.member()?;
         let history = history::read(self.ctx, self.stream)?;
         // Who is no party says it to the consumer, who has the data.
-        let (with, by) = match self.stream.role {
-            Some(role) => (role.other(), role.into()),
-            None if Role::from(own.role).settles_disputes() => (Party::Consumer, Sender::Arbiter),
-            None => (Party::Consumer, Sender::Other),
-        };
+        let role = self.stream.role;
+        let with = role.map_or(Party::Consumer, Party::other);
+        let by = Sender::of(role, Role::from(own.role).settles_disputes());
         let subject = self.ctx.client()?.subject(identifier)?;
         let others = subject.owner_name.is_some_and(|owner| owner != own.name);
         let name = identifier.clone();

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::open;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::vault::{STREAM_NAME_BYTES_MAX, stream_name_bytes};
 
 /// Longest name of a share in bytes.
 const NAME_BYTES_MAX: usize = 200;
@@ -359,13 +360,21 @@ fn agrees(memory: &Remembered, named: Named<'_>) -> Result<(), CliError> {
 }
 
 fn check_name(name: &str) -> Result<(), CliError> {
-    if (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control) {
-        Ok(())
-    } else {
-        Err(CliError::input(format!(
+    if !(1..=NAME_BYTES_MAX).contains(&name.len()) || name.chars().any(char::is_control) {
+        return Err(CliError::input(format!(
             "a share's name has 1 to {NAME_BYTES_MAX} bytes and no control characters"
-        )))
+        )));
     }
+    let bytes = stream_name_bytes(name);
+    if bytes > STREAM_NAME_BYTES_MAX {
+        return Err(CliError::input(format!(
+            "the share's name {name:?} is too long for a file in the vault: there it has {bytes} \
+             characters, {STREAM_NAME_BYTES_MAX} at most; a byte that is no letter, digit, - or _ \
+             takes three"
+        ))
+        .hint("agree on a shorter name with the other party"));
+    }
+    Ok(())
 }
 
 /// The name of an open share, which is what everyone finds it by.
@@ -392,4 +401,36 @@ pub(super) fn unusable(member: &Member) -> CliError {
         "the encryption key of {} in the genesis file is no usable key",
         member.name
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_fits_into_no_file_s_name_is_refused_with_what_to_do() {
+        // Each byte of theirs takes three characters.
+        let longest = format!("{}{}ab", "장".repeat(27), "é");
+        assert_eq!(stream_name_bytes(&longest), 251);
+        for (name, fits) in [
+            ("agreement-31".to_owned(), true),
+            ("a".repeat(NAME_BYTES_MAX), true),
+            ("장".repeat(27), true),
+            (longest, false),
+            ("é".repeat(100), false),
+            ("a".repeat(NAME_BYTES_MAX + 1), false),
+            (String::new(), false),
+            ("a\nb".to_owned(), false),
+        ] {
+            let checked = check_name(&name);
+            assert_eq!(checked.is_ok(), fits, "{name:?}: {checked:?}");
+            let file = format!("{}.sealed", "x".repeat(stream_name_bytes(&name)));
+            assert!(!fits || file.len() <= 255, "{name:?}");
+        }
+        let error = check_name(&"é".repeat(100)).unwrap_err().to_text();
+        assert!(
+            error.contains("248 at most") && error.contains("shorter"),
+            "{error}"
+        );
+    }
 }

@@ -9,6 +9,7 @@ use jangbu_ledger::id::{EnvelopeId, Height, Sequence, StatementId};
 use serde::Serialize;
 
 use crate::error::CliError;
+use crate::output::Output;
 
 /// How many refused statements an error names.
 const NAMED_MAX: usize = 5;
@@ -56,6 +57,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Prints it: as a report if all is well, as what must be seen if it is not.
+    pub(crate) fn print(&self, output: &Output) {
+        match self.status {
+            Status::Final | Status::Signed => output.report(self, || self.to_string()),
+            Status::Pending | Status::Refused => output.line(self, || self.to_string()),
+        }
+    }
+
     /// An outcome of which only the status is known.
     pub(super) const fn bare(statement_id: StatementId, status: Status) -> Self {
         Self {

@@ -32,11 +32,7 @@ const CONFLICTS_NAMED: usize = 20;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Copy what opens your statements, and your data shares' keys, into one encrypted file
-    Export {
-        /// Where to write it; a file that is there is never overwritten
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+    Export(NewFileArg),
     /// Bring back what an export holds: all of it or nothing; what the vault has stays
     Import {
         /// What `vault export` wrote
@@ -54,9 +50,9 @@ pub enum Command {
         /// The statement
         #[arg(value_name = "STATEMENT")]
         statement: StatementId,
-        /// Where to write it; a file that is there is never overwritten
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+        /// The file.
+        #[command(flatten)]
+        to: NewFileArg,
     },
     /// Back up the one secret that the vault and its exports are encrypted with
     #[command(subcommand)]
@@ -67,17 +63,21 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum SecretCommand {
     /// Write it, in the clear, into a file that only you may read
-    Export {
-        /// Where to write it; a file that is there is never overwritten
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+    Export(NewFileArg),
     /// Make the keystore's vault key of it, locked by the passphrase
     Import {
         /// What `vault secret export` wrote
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+/// A file that is made.
+#[derive(Debug, clap::Args)]
+pub struct NewFileArg {
+    /// Where to write it; a file that is there is never overwritten
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
 }
 
 /// What an export holds.
@@ -122,10 +122,10 @@ struct SecretReport<'a> {
 /// [`CliError`]: input, naming the file, if it cannot be used; nothing was changed then.
 pub fn run(command: Command, ctx: &Context) -> Result<ExitCode, CliError> {
     match command {
-        Command::Export { file } => export(&file, ctx),
+        Command::Export(to) => export(&to.file, ctx),
         Command::Import { file } => import(&file, ctx),
-        Command::Opening { statement, file } => opening(&statement, &file, ctx),
-        Command::Secret(SecretCommand::Export { file }) => export_secret(&file, ctx),
+        Command::Opening { statement, to } => opening(&statement, &to.file, ctx),
+        Command::Secret(SecretCommand::Export(to)) => export_secret(&to.file, ctx),
         Command::Secret(SecretCommand::Import { file }) => import_secret(&file, ctx),
         Command::Check => return check::run(ctx),
     }
@@ -151,7 +151,7 @@ fn export(file: &Path, ctx: &Context) -> Result<(), CliError> {
     if !out.keep()? {
         return Err(exists(file));
     }
-    ctx.output.object(&exported, || {
+    ctx.output.report(&exported, || {
         table(&[
             ("exported", file.display().to_string()),
             ("openings", exported.openings.to_string()),
@@ -242,7 +242,7 @@ fn import(file: &Path, ctx: &Context) -> Result<(), CliError> {
             }
         })?;
     }
-    ctx.output.object(&imported, || {
+    ctx.output.report(&imported, || {
         table(&[
             ("imported", file.display().to_string()),
             ("openings", format!("{} new", imported.openings)),
@@ -291,7 +291,7 @@ fn opening(statement: &StatementId, file: &Path, ctx: &Context) -> Result<(), Cl
         return Err(exists(file));
     }
     let report = OpeningReport { file, statement };
-    ctx.output.object(&report, || {
+    ctx.output.report(&report, || {
         table(&[
             ("opening", file.display().to_string()),
             ("of", statement.to_string()),
@@ -309,7 +309,7 @@ fn export_secret(file: &Path, ctx: &Context) -> Result<(), CliError> {
     }
     let report = SecretReport { file, made: None };
     ctx.output
-        .object(&report, || table(&[("secret", file.display().to_string())]));
+        .report(&report, || table(&[("secret", file.display().to_string())]));
     ctx.output.note(
         "whoever has it reads every export and vault of yours: put it where no machine is, and \
          remove the file",
@@ -339,7 +339,7 @@ fn import_secret(file: &Path, ctx: &Context) -> Result<(), CliError> {
         file,
         made: Some(made),
     };
-    ctx.output.object(&report, || {
+    ctx.output.report(&report, || {
         let state = if made { "new" } else { "there before" };
         let directory = keystore.directory().display();
         table(&[("vault key", format!("{directory}, {state}"))])

@@ -11,6 +11,16 @@ pub(super) const OPENINGS: &str = "openings";
 /// Directory of what is remembered of data shares.
 pub(super) const STREAMS: &str = "streams";
 
+/// Longest name of a file, in bytes: what file systems take.
+const FILE_NAME_BYTES_MAX: usize = 255;
+/// Longest name of a data share as a file's ([`encode`]), in bytes: its ending comes after it.
+pub(crate) const STREAM_NAME_BYTES_MAX: usize = FILE_NAME_BYTES_MAX - SUFFIX.len() - 1;
+
+/// How many bytes a data share's name has as a file's.
+pub(crate) fn stream_name_bytes(name: &str) -> usize {
+    encode(name).len()
+}
+
 /// One encrypted file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Name {
