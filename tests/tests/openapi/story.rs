@@ -143,7 +143,7 @@ impl Story {
             found["id"].as_str().unwrap().to_owned()
         };
         let entries = client.json("/v1/entries?limit=1000");
-        let slots = entries["items"]
+        let mut slots = entries["items"]
             .as_array()
             .unwrap()
             .iter()
@@ -162,7 +162,7 @@ impl Story {
             refused,
             forged,
             member_id: id_of("cml1"),
-            sealed: slots.last().unwrap(),
+            sealed: slots.next_back().unwrap(),
             height,
             devnet,
         }
