@@ -11,6 +11,8 @@
 //!
 //! Invariant: what [`decode`] returned is what the node's parent says of it: hash, kind and count.
 
+use std::sync::Arc;
+
 use super::{EMPTY_ROOT, StateKey, StateTreeError};
 
 /// Nibbles of a key, and thus the deepest path.
@@ -84,7 +86,7 @@ pub(super) enum Stored {
     /// A key.
     Leaf(Leaf),
     /// Children, at least two, or one that has children itself.
-    Branch(Box<Branch>),
+    Branch(Arc<Branch>),
 }
 
 /// A node with children, and the hashes of the four binary levels that it stands for.
@@ -234,6 +236,13 @@ impl Leaf {
         joined(b"JMT::LeafNode", &self.key.0, &self.value)
     }
 
+    /// Whether these bytes in storage are a leaf of `key`, whatever its value.
+    pub(super) fn is_of(bytes: &[u8], key: &StateKey) -> bool {
+        let (tag, rest) = bytes.split_at_checked(1).unwrap_or_default();
+        let (of, value) = rest.split_at_checked(32).unwrap_or_default();
+        tag == [2] && of == key.0 && value.len() == 32
+    }
+
     /// Its bytes in storage.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1 + 64);
@@ -375,21 +384,26 @@ impl Branch {
         let mut bytes = Vec::with_capacity(BRANCH_BYTES_MAX);
         bytes.push(1);
         let mut count = 0u64;
-        for nibble in 0..16 {
-            let Some(child) = self.child(nibble) else {
-                bytes.push(0);
-                continue;
+        for ((slot, version), leaves) in self.slots[16..]
+            .iter()
+            .zip(&self.versions)
+            .zip(&self.leaves)
+        {
+            let (hash, inner) = match slot {
+                Slot::Empty => {
+                    bytes.push(0);
+                    continue;
+                }
+                Slot::LoneLeaf(hash) => (hash, false),
+                Slot::Inner(hash) => (hash, true),
             };
             count += 1;
             bytes.push(1);
-            bytes.extend_from_slice(&child.hash);
-            bytes.extend_from_slice(&child.version.to_le_bytes());
-            match child.kind {
-                Kind::Leaf => bytes.push(0),
-                Kind::Branch { leaves } => {
-                    bytes.push(1);
-                    bytes.extend_from_slice(&leaves.to_le_bytes());
-                }
+            bytes.extend_from_slice(hash);
+            bytes.extend_from_slice(&version.to_le_bytes());
+            bytes.push(u8::from(inner));
+            if inner {
+                bytes.extend_from_slice(&leaves.to_le_bytes());
             }
         }
         bytes.extend_from_slice(&count.to_le_bytes());
@@ -398,8 +412,10 @@ impl Branch {
     }
 
     /// Reads what follows the tag. Hashes are filled in; nothing is checked but the shape.
-    fn decode(input: &mut Input<'_>) -> Option<(Self, u64, u64)> {
-        let mut branch = Self::default();
+    fn decode(input: &mut Input<'_>) -> Option<(Arc<Self>, u64, u64)> {
+        // Made where it stays: it is large.
+        let mut made = Arc::<Self>::default();
+        let branch = Arc::get_mut(&mut made)?;
         for nibble in 0..16 {
             match input.byte()? {
                 0 => {}
@@ -424,7 +440,7 @@ impl Branch {
             }
         }
         branch.rehash(u16::MAX);
-        Some((branch, input.number()?, input.number()?))
+        Some((made, input.number()?, input.number()?))
     }
 
     /// Whether counts and kinds agree.
@@ -499,7 +515,7 @@ pub(super) fn decode(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeErr
             }
             let hash = branch.hash();
             let kind = Some(Kind::Branch { leaves });
-            (Stored::Branch(Box::new(branch)), kind, hash)
+            (Stored::Branch(branch), kind, hash)
         }
         2 => {
             let key = StateKey(input.hash().ok_or_else(unreadable)?);

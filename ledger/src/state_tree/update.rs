@@ -11,6 +11,8 @@
 //!
 //! Invariant: what was not read is not needed; a node that was read is what its parent says.
 
+use std::sync::Arc;
+
 use super::node::{
     Branch, Child, Hash, Kind, Leaf, NULL_BYTES, Path, Place, Stored, decode, nibble_of,
 };
@@ -104,14 +106,34 @@ impl<'a> Updater<'a> {
 
     fn read(&self, place: &Place) -> Result<Stored, StateTreeError> {
         if let Some(kept) = self.nodes.warm().and_then(|warm| warm.get(place)) {
-            return Ok(Stored::Branch(Box::new(kept.clone())));
+            return Ok(Stored::Branch(Arc::clone(kept)));
         }
         decode(place, &self.bytes(place)?)
     }
 
     fn change(&mut self, place: &Place, changes: &[Change]) -> Result<Became, StateTreeError> {
+        if let (Some(Kind::Leaf), [(key, value)]) = (place.kind, changes) {
+            return self.change_one(place, *key, *value);
+        }
         let stored = self.read(place)?;
         self.change_stored(place, stored, changes)
+    }
+
+    /// One change where there is a leaf, nearly always that of the same key. Then all that is
+    /// needed of it is whose it is: its value, which its hash covers as well, goes.
+    fn change_one(
+        &mut self,
+        place: &Place,
+        key: StateKey,
+        value: Option<Hash>,
+    ) -> Result<Became, StateTreeError> {
+        let bytes = self.bytes(place)?;
+        if !Leaf::is_of(&bytes, &key) {
+            let stored = decode(place, &bytes)?;
+            return self.change_stored(place, stored, &[(key, value)]);
+        }
+        self.stale.push(place.storage_key());
+        Ok(value.map_or(Became::Gone, |value| Became::Leaf(Leaf { key, value })))
     }
 
     fn change_stored(
@@ -145,7 +167,7 @@ impl<'a> Updater<'a> {
     fn change_branch(
         &mut self,
         place: &Place,
-        mut branch: Box<Branch>,
+        mut branch: Arc<Branch>,
         changes: &[Change],
     ) -> Result<Became, StateTreeError> {
         let depth = place.path.depth();
@@ -165,14 +187,14 @@ impl<'a> Updater<'a> {
                 },
             };
             if let Some(child) = self.kept(path, became) {
-                branch.set(nibble, child);
+                Arc::make_mut(&mut branch).set(nibble, child);
                 changed |= 1 << nibble;
             }
         }
         if changed == 0 {
             return Ok(Became::Same);
         }
-        branch.rehash(changed);
+        Arc::make_mut(&mut branch).rehash(changed);
         self.stale.push(place.storage_key());
         if branch.is_empty() {
             return Ok(Became::Gone);
@@ -213,7 +235,7 @@ impl<'a> Updater<'a> {
             _ => {}
         }
         let depth = path.depth();
-        let mut branch = Box::new(Branch::default());
+        let mut branch = Branch::default();
         let mut changed = 0u16;
         for group in leaves.chunk_by(|a, b| nibble_of(&a.key, depth) == nibble_of(&b.key, depth)) {
             let nibble = group.first().map_or(0, |leaf| nibble_of(&leaf.key, depth));
@@ -225,7 +247,7 @@ impl<'a> Updater<'a> {
             }
         }
         branch.rehash(changed);
-        self.write(path, branch)
+        self.write(path, Arc::new(branch))
     }
 
     /// What a parent writes down of a child that changed; `None` if it did not.
@@ -248,7 +270,7 @@ impl<'a> Updater<'a> {
         }))
     }
 
-    fn write(&mut self, path: Path, branch: Box<Branch>) -> Became {
+    fn write(&mut self, path: Path, branch: Arc<Branch>) -> Became {
         let key = path.storage_key(self.version);
         self.new.push((key, branch.encode()));
         let (hash, leaves) = (branch.hash(), branch.leaves());

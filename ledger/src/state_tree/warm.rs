@@ -56,8 +56,9 @@ impl std::fmt::Debug for Warmth {
 /// Which place a path leads to, if nodes there are kept.
 fn place_of(path: &Path) -> Option<usize> {
     const BEFORE: [usize; DEPTH_MAX + 1] = [0, 1, 17, 273];
+    let before = BEFORE.get(path.depth())?;
     let nibbles = (0..path.depth()).fold(0, |sum, depth| sum << 4 | path.nibble(depth));
-    BEFORE.get(path.depth()).map(|before| before + nibbles)
+    Some(before + nibbles)
 }
 
 impl Warm {
@@ -72,17 +73,16 @@ impl Warm {
     }
 
     /// The node at `place`, if it is kept.
-    pub(super) fn get(&self, place: &Place) -> Option<&Branch> {
+    pub(super) fn get(&self, place: &Place) -> Option<&Arc<Branch>> {
         let kept = self.0.get(place_of(&place.path)?)?.as_ref()?;
-        (kept.version == place.version && place.is_of(&kept.branch)).then_some(&*kept.branch)
+        (kept.version == place.version && place.is_of(&kept.branch)).then_some(&kept.branch)
     }
 }
 
 impl Warmth {
     /// Adds a node that `version` wrote.
-    pub(super) fn add(&mut self, path: &Path, version: u64, branch: Box<Branch>) {
+    pub(super) fn add(&mut self, path: &Path, version: u64, branch: Arc<Branch>) {
         if let Some(place) = place_of(path) {
-            let branch = Arc::from(branch);
             self.nodes.push((place, Kept { version, branch }));
         }
     }
