@@ -33,6 +33,8 @@ pub use stream::{Event, Stream};
 use http::{Http, Reply};
 use problem::Problem;
 
+/// Most links of a trace that are taken from a node.
+const TRACE_LINKS_MAX: usize = 2_000_000;
 /// How long a read may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -276,7 +278,7 @@ impl Client {
         Http::stream(node, "/v1/stream", query).map(Stream::new)
     }
 
-    /// What a product is made of, or what contains it.
+    /// What a product is made of, or what contains it: all parts of the trace, of one height.
     ///
     /// # Errors
     ///
@@ -293,8 +295,24 @@ impl Client {
             ("direction", direction.name().to_owned()),
         ];
         query.extend(depth.map(|depth| ("depth", depth.to_string())));
+        let begin = query.len();
         query.extend(at.map(|height| ("at", height.to_string())));
-        self.get("/v1/trace", &query)
+        let mut trace: TraceAnswer = self.get("/v1/trace", &query)?;
+        while let Some(next) = trace.next.take() {
+            // Each part has a link at least, and there are not so many of them.
+            query.truncate(begin);
+            query.push(("after", next));
+            let part: TraceAnswer = self.get("/v1/trace", &query)?;
+            trace.truncated |= part.truncated;
+            if part.edges.is_empty() || trace.edges.len() > TRACE_LINKS_MAX {
+                trace.truncated = true;
+                break;
+            }
+            trace.nodes.extend(part.nodes);
+            trace.edges.extend(part.edges);
+            trace.next = part.next;
+        }
+        Ok(trace)
     }
 
     /// Reads any path as JSON of the shape `T`, from the first node that gives it.

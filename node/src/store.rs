@@ -21,6 +21,7 @@ mod mark;
 mod open;
 #[cfg(test)]
 pub(crate) mod peek;
+mod places;
 mod prune;
 mod reader;
 mod rebuild;
@@ -47,7 +48,8 @@ use rocksdb::{WriteBatch, WriteOptions};
 
 pub use fsck::Audited;
 pub(crate) use open::OPEN_FILES_MAX;
-pub use reader::{Reader, StateAt, StreamPosition, View};
+pub use places::StreamPosition;
+pub use reader::{Reader, StateAt, View};
 pub use rebuild::Rebuilt;
 
 use column::Column;

@@ -369,6 +369,9 @@ pub struct TraceAnswer {
     pub edges: Vec<TraceEdge>,
     /// Whether a bound left something out.
     pub truncated: bool,
+    /// Where the next part begins, if there is one.
+    #[serde(default, skip_serializing)]
+    pub next: Option<String>,
 }
 
 /// One thing in a trace.

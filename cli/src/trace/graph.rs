@@ -315,6 +315,7 @@ pub(super) mod tests {
                 edge("lock", "car", [None, None]),
             ],
             truncated: false,
+            next: None,
         };
         Traced::new(trace, direction)
     }

@@ -116,6 +116,7 @@ pub(super) fn of(lineage: &Lineage) -> Traced {
         nodes: nodes.collect(),
         edges,
         truncated: lineage.truncated,
+        next: None,
     };
     let (direction, heading) = match lineage.direction {
         Direction::Back => (

@@ -299,5 +299,6 @@ fn tree(composition: &Composition) -> String {
             })
             .collect(),
         truncated: !composition.not_followed.is_empty(),
+        next: None,
     })
 }

@@ -597,6 +597,84 @@ async fn pages<F: Future<Output = ()>>(
     }
 }
 
+/// All parts of a trace, `limit` links in each: their things and their links.
+async fn parts<F: Future<Output = ()>>(
+    running: &Running,
+    path: &str,
+    limit: usize,
+    mut between: impl FnMut() -> F,
+) -> (Vec<Value>, Vec<Value>) {
+    let (mut nodes, mut edges, mut more) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let part = get(running, &format!("{path}&limit={limit}{more}")).await;
+        let links = part["edges"].as_array().unwrap();
+        nodes.extend(part["nodes"].as_array().unwrap().iter().cloned());
+        edges.extend(links.iter().cloned());
+        assert_eq!(part["truncated"], false, "{part}");
+        match part["next"].as_str() {
+            Some(place) => more = format!("&after={place}"),
+            None => return (nodes, edges),
+        }
+        assert_eq!(links.len(), limit, "{part}");
+        between().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_a_trace_are_the_whole_of_it() {
+    let alone = Alone::new();
+    let running = alone.start().await;
+    let part = |n: u32| Identifier::parse(&format!("urn:uuid:00000000-0000-4000-8000-{n:012x}"));
+    let made = std::sync::atomic::AtomicU32::new(0);
+    let say = async || {
+        let n = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let link = statement(Kind::ComponentLinked {
+            child: part(n).unwrap(),
+            basis: jangbu_ledger::statement::Basis::AsBuilt,
+            quantity: None,
+        });
+        let (status, answer) = post(&running, &alone.envelope(vec![link])).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    let (status, answer) = post(&running, &alone.envelope(vec![issued()])).await;
+    assert_eq!(status, 200, "{answer}");
+    for _ in 0..5 {
+        say().await;
+    }
+    let path = format!("/v1/trace?identifier={PRODUCT}");
+    let whole = get(&running, &path).await;
+    let height = whole["height"].as_u64().unwrap();
+    let nodes = whole["nodes"].as_array().unwrap().clone();
+    let edges = whole["edges"].as_array().unwrap().clone();
+    assert_eq!((nodes.len(), edges.len()), (6, 5), "{whole}");
+    assert_eq!(whole["next"], Value::Null);
+    for limit in 1..=6 {
+        let (some, links) =
+            parts(&running, &format!("{path}&at={height}"), limit, async || {}).await;
+        assert_eq!((&some, &links), (&nodes, &edges), "{limit}");
+    }
+    // What is linked meanwhile is not in the parts that are left.
+    let grown = parts(&running, &path, 2, &say).await;
+    assert_eq!(grown, (nodes, edges));
+    let more = get(&running, &path).await;
+    assert_eq!(more["edges"].as_array().unwrap().len(), 7, "{more}");
+    for (bad, why) in [
+        ("limit=0", "limit"),
+        ("limit=100001", "limit"),
+        ("after=7", "after"),
+        ("after=7.x", "after"),
+        ("after=1.1&at=2", "leave at out"),
+    ] {
+        let (status, _, answer) = request(&running, "GET", &format!("{path}&{bad}"), b"").await;
+        assert_eq!(status, 400, "{bad}");
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.contains(why), "{bad}: {answer}");
+    }
+    let beyond = format!("{path}&after={}.0", height + 100);
+    assert_eq!(request(&running, "GET", &beyond, b"").await.0, 404);
+    running.stop(&alone.config()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_taken_while_the_ledger_grows_are_the_whole_of_it() {
     let alone = Alone::new();

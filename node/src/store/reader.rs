@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jangbu_ledger::codec;
 use jangbu_ledger::execute::Outcome;
-use jangbu_ledger::id::{ChainId, EnvelopeId, Height, Sequence, StatementId, SubjectId};
+use jangbu_ledger::id::{ChainId, EnvelopeId, Height, Sequence, StatementId};
 use jangbu_ledger::merkle::{NodeHash, NodeReader};
 use jangbu_ledger::state::{StateError, StateReader};
 use jangbu_ledger::state_tree::{StateKey, StateNodes, StateTreeError};
 use jangbu_replica::message::MESSAGE_BYTES_MAX;
-use jangbu_replica::store::{FinalCheckpoint, StoreError, StoredBlock, StreamSide, Tip};
+use jangbu_replica::store::{FinalCheckpoint, StoreError, StoredBlock, Tip};
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, Snapshot};
 
 use super::column::{self, Column, StoredOutcomes, undecodable};
@@ -45,17 +45,6 @@ pub struct StateAt<'a> {
     height: Height,
     /// Entries in the log there.
     size: u64,
-}
-
-/// Where to go on in a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamPosition {
-    /// The subject.
-    pub subject: SubjectId,
-    /// Which of its streams.
-    pub side: StreamSide,
-    /// Only entries after this one.
-    pub after: Option<Sequence>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -303,58 +292,6 @@ impl Reader {
         self.get(Column::Statements, &id.0)?
             .map(|bytes| column::counter(&bytes).map(Sequence))
             .transpose()
-    }
-
-    /// At most `limit` positions of a stream's entries, in order.
-    pub fn stream(
-        &self,
-        position: StreamPosition,
-        limit: usize,
-    ) -> Result<Vec<Sequence>, StoreError> {
-        let prefix = column::stream_prefix(&position.subject, position.side);
-        let first = match position.after {
-            None => Sequence(0),
-            Some(Sequence(u64::MAX)) => return Ok(Vec::new()),
-            Some(after) => after.next(),
-        };
-        let start = column::stream_key(&position.subject, position.side, first);
-        self.positions(Column::Streams, &prefix, &start, limit)
-    }
-
-    /// At most `limit` positions of entries after `after` that say of another subject that it
-    /// contains this one, is one of it or was made of it; or of a use that it went in, came out or
-    /// covered it.
-    pub fn used_in(
-        &self,
-        component: &SubjectId,
-        after: Option<Sequence>,
-        limit: usize,
-    ) -> Result<Vec<Sequence>, StoreError> {
-        let first = match after {
-            None => Sequence(0),
-            Some(Sequence(u64::MAX)) => return Ok(Vec::new()),
-            Some(after) => after.next(),
-        };
-        let start = column::used_in_key(component, first);
-        self.positions(Column::UsedIn, &component.0, &start, limit)
-    }
-
-    fn positions(
-        &self,
-        column: Column,
-        prefix: &[u8],
-        start: &[u8],
-        limit: usize,
-    ) -> Result<Vec<Sequence>, StoreError> {
-        let mut found = Vec::new();
-        for item in self.from(column, start).take(limit) {
-            let (key, _) = item?;
-            if !key.starts_with(prefix) {
-                break;
-            }
-            found.push(Sequence(column::counter(&key)?));
-        }
-        Ok(found)
     }
 
     /// The first final checkpoint at or after `height`.

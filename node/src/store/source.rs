@@ -9,7 +9,8 @@ use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::state_tree::StateNodes;
 use jangbu_replica::store::{StoreError, StreamSide};
 
-use super::reader::{Reader, StreamPosition};
+use super::places::StreamPosition;
+use super::reader::Reader;
 
 impl Source for Reader {
     fn entry(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, StoreError> {
