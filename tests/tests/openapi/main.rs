@@ -128,6 +128,8 @@ fn questions(story: &Story) -> Vec<Asked> {
                 of(car, &format!("&depth=1&at={at}")),
                 about(car, &format!("&at={late}"), 404),
                 about(car, "&depth=65", 400),
+                of(car, "&limit=1"),
+                about(car, "&after=7", 400),
             ],
         ),
         // What it answers has no end: its events are judged by themselves.
