@@ -104,6 +104,7 @@ fn what_the_ledger_does_not_accept_has_its_exit_code_and_changes_nothing() {
 fn a_version_is_made_once_whatever_is_down_in_between() {
     let devnet = Devnet::up();
     assert_eq!(issue(&devnet, "cml1", A, &[]).code, 0);
+    let _ = devnet.settled("cml1", &["show", A]);
 
     // The first node is down: another is asked, and three of four suffice.
     devnet.node("stop", "amperia");
