@@ -114,24 +114,6 @@ impl Class {
         }
     }
 
-    /// Bytes that one peer may send us. Agreement: six times what a proposer of
-    /// the largest blocks needs. Bulk: more than we can execute while catching
-    /// up, and an answer comes only when it is asked for.
-    #[must_use]
-    pub const fn byte_rate(self) -> Rate {
-        const MIB: u32 = 1024 * 1024;
-        match self {
-            Self::Agreement => Rate {
-                per_second: 32 * MIB,
-                burst: 128 * MIB,
-            },
-            Self::Bulk => Rate {
-                per_second: 128 * MIB,
-                burst: 512 * MIB,
-            },
-        }
-    }
-
     /// The name that opens a stream of this class.
     fn preamble(self, protocol: &str) -> String {
         match self {
@@ -169,14 +151,31 @@ pub struct MeshLimits {
     /// After how long without a frame on its agreement stream a peer counts as
     /// gone; a sign of life is due every 5 s.
     pub silence: Duration,
+    /// Bytes that one peer may send us on its agreement stream.
+    pub agreement_volume: Rate,
+    /// Bytes that one peer may send us on its bulk stream.
+    pub bulk_volume: Rate,
+}
+
+impl MeshLimits {
+    /// Bytes that one peer may send us on its stream of a class.
+    const fn volume(&self, class: Class) -> Rate {
+        match class {
+            Class::Agreement => self.agreement_volume,
+            Class::Bulk => self.bulk_volume,
+        }
+    }
 }
 
 impl Default for MeshLimits {
     /// 64 handshakes, 16 of one address (members behind one NAT restart
     /// together); 1,024 events; 64 MiB; 30 s to stall, which only has to tell a
     /// dead peer from a line of 20 kbit/s; 20 s of silence, four missed signs
-    /// of life.
+    /// of life. Volume, agreement: six times what a proposer of the largest
+    /// blocks needs; bulk: more than we can execute while catching up, and an
+    /// answer comes only when it is asked for.
     fn default() -> Self {
+        const MIB: u32 = 1024 * 1024;
         Self {
             pending_inbound: 64,
             pending_inbound_per_ip: 16,
@@ -184,6 +183,14 @@ impl Default for MeshLimits {
             event_bytes: 64 * 1024 * 1024,
             stall: Duration::from_secs(30),
             silence: Duration::from_secs(20),
+            agreement_volume: Rate {
+                per_second: 32 * MIB,
+                burst: 128 * MIB,
+            },
+            bulk_volume: Rate {
+                per_second: 128 * MIB,
+                burst: 512 * MIB,
+            },
         }
     }
 }

@@ -346,7 +346,9 @@ async fn read(
         };
         let now = Instant::now();
         let units = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        if !frames.take(class.frame_rate(), 1, now) || !volume.take(class.byte_rate(), units, now) {
+        if !frames.take(class.frame_rate(), 1, now)
+            || !volume.take(limits.volume(class), units, now)
+        {
             return Some(End::Fault(Fault::Flood { class }));
         }
         if !bytes.is_empty()

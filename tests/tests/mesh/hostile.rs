@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::AsyncWriteExt;
-use jangbu_mesh::{Class, Fault, MeshEvent, MeshLimits, PeerId, Refusal, SendOutcome};
+use jangbu_mesh::{Class, Fault, MeshEvent, MeshLimits, PeerId, Rate, Refusal, SendOutcome};
 use jangbu_tests::peer::{Node, Wire, expect, identity, member, members, raw, start, start_within};
 use tokio::time::Instant;
 
@@ -278,7 +278,16 @@ async fn streams_without_end_are_cut_off_before_they_say_anything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_bytes_is_cut_off() {
-    let mut node = node_with_hostile_members().await;
+    // Less than the slowest machine sends; what a node takes by default, a busy one may not reach.
+    let limits = MeshLimits {
+        agreement_volume: Rate {
+            per_second: 1024,
+            burst: 4 * 1024 * 1024,
+        },
+        ..MeshLimits::default()
+    };
+    let members = HOSTILE.map(|seed| member(seed, Vec::new())).to_vec();
+    let mut node = start_within(1, None, members, limits).await;
     let mut wire = Wire::connect(20, node.address()).await;
     let mut streams = wire.open_both().await;
     assert_eq!(node.connection().await, MeshEvent::Connected(peer(20)));
