@@ -5,6 +5,7 @@ mod chunks;
 mod evidence;
 mod judged;
 mod rejection;
+mod shown;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use jangbu_ledger::bundle::{
     verify_receipt,
 };
 use jangbu_ledger::content::{ChunkProof, RejectionProof};
-use jangbu_ledger::equivocation::Evidence;
+use jangbu_ledger::equivocation::{EVIDENCE_BYTES_MAX, Evidence};
 use jangbu_ledger::id::{Height, TimeMs};
 use jangbu_ledger::json;
 use jangbu_ledger::profile::Judgement;
@@ -89,24 +90,8 @@ struct Answer<'a> {
 /// [`CliError`] if the file, the genesis file or a document cannot be read.
 pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     let bytes = read_bounded(&args.file, BUNDLE_BYTES_MAX as u64)?;
-    if evidence::is_evidence(&bytes) {
-        return run_evidence(args, &bytes, ctx);
-    }
-    if rejection::is_rejection(&bytes) {
-        args.only_for_proofs()?;
-        let proof = RejectionProof::parse(&bytes)
-            .map_err(|error| CliError::file(&args.file, error).hint(rejection::HINT))?;
-        let answer = rejection::verify(&args.file, &proof, ctx.anchor()?);
-        ctx.output.object(&answer, || rejection::in_words(&answer));
-        return Ok(ExitCode::from(answer.verdict.exit_code()));
-    }
-    if chunks::is_chunks(&bytes) {
-        args.only_for_proofs()?;
-        let proof = ChunkProof::parse(&bytes)
-            .map_err(|error| CliError::file(&args.file, error).hint(chunks::HINT))?;
-        let answer = chunks::verify(&args.file, &proof, ctx.anchor()?);
-        ctx.output.object(&answer, || chunks::in_words(&answer));
-        return Ok(ExitCode::from(answer.verdict.exit_code()));
+    if let Some(exit_code) = run_single(args, &bytes, ctx)? {
+        return Ok(exit_code);
     }
     let anchor = ctx.anchor()?.verifier();
     let openings = args
@@ -173,14 +158,40 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(verdict.exit_code()))
 }
 
-/// Verifies evidence; what is asked of checkpoints and documents means nothing here.
-fn run_evidence(args: &Args, bytes: &[u8], ctx: &Context) -> Result<ExitCode, CliError> {
-    args.only_for_proofs()?;
-    let parsed = Evidence::parse(bytes)
-        .map_err(|error| CliError::file(&args.file, error).hint(evidence::hint()))?;
-    let answer = evidence::verify(&args.file, &parsed, ctx.anchor()?);
-    ctx.output.object(&answer, || evidence::in_words(&answer));
-    Ok(ExitCode::from(answer.verdict.exit_code()))
+/// Verifies a file that shows one thing, if it is one: what is asked of checkpoints and documents
+/// means nothing for it.
+fn run_single(args: &Args, bytes: &[u8], ctx: &Context) -> Result<Option<ExitCode>, CliError> {
+    let format = shown::format_of(bytes).unwrap_or_default();
+    let file = args.file.as_path();
+    let unreadable =
+        |error: &dyn std::fmt::Display, hint: &str| CliError::file(file, error).hint(hint);
+    let verdict = if format.starts_with(evidence::FORMAT) && bytes.len() <= EVIDENCE_BYTES_MAX {
+        args.only_for_proofs()?;
+        let parsed =
+            Evidence::parse(bytes).map_err(|error| unreadable(&error, &evidence::hint()))?;
+        let shown = evidence::verify(file, &parsed, ctx.anchor()?);
+        ctx.output
+            .object(&shown, || shown.in_words(evidence::in_words));
+        shown.verdict
+    } else if format.starts_with(rejection::FORMAT) {
+        args.only_for_proofs()?;
+        let proof =
+            RejectionProof::parse(bytes).map_err(|error| unreadable(&error, rejection::HINT))?;
+        let shown = rejection::verify(file, &proof, ctx.anchor()?);
+        ctx.output
+            .object(&shown, || shown.in_words(rejection::in_words));
+        shown.verdict
+    } else if format.starts_with(chunks::FORMAT) {
+        args.only_for_proofs()?;
+        let proof = ChunkProof::parse(bytes).map_err(|error| unreadable(&error, chunks::HINT))?;
+        let shown = chunks::verify(file, &proof, ctx.anchor()?);
+        ctx.output
+            .object(&shown, || shown.in_words(chunks::in_words));
+        shown.verdict
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(ExitCode::from(verdict.exit_code())))
 }
 
 impl Args {

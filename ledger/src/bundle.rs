@@ -36,6 +36,7 @@ use crate::state_tree::StateKey;
 
 mod anchor;
 mod build;
+mod complete;
 mod composition;
 mod document;
 mod evidence;

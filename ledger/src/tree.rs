@@ -208,15 +208,7 @@ impl ListTree {
         if index >= count {
             return false;
         }
-        // Which side each sibling is on, from the root down.
-        let mut sides = Vec::new();
-        let (mut from, mut to) = (0, count);
-        while to - from > 1 {
-            let split = from + split_point(to - from);
-            let left = index < split;
-            sides.push(left);
-            if left { to = split } else { from = split }
-        }
+        let sides = sides(index as u64, count as u64);
         if sides.len() != path.len() {
             return false;
         }
@@ -251,8 +243,22 @@ impl ListTree {
 }
 
 /// The largest power of two below `count`, which is at least 2. Source: RFC 6962, section 2.1.
-const fn split_point(count: usize) -> usize {
+pub(crate) const fn split_point(count: usize) -> usize {
     1 << (usize::BITS - 1 - (count - 1).leading_zeros())
+}
+
+/// Which side each sibling of leaf `index` of `count` is on, from the root down: whether it is to the
+/// right, and the leaf to the left. `index` is less than `count`.
+pub(crate) fn sides(index: u64, count: u64) -> Vec<bool> {
+    let mut sides = Vec::new();
+    let (mut from, mut to) = (0, count);
+    while to - from > 1 {
+        let split = from + split_point_u64(to - from);
+        let left = index < split;
+        sides.push(left);
+        if left { to = split } else { from = split }
+    }
+    sides
 }
 
 const fn split_point_u64(count: u64) -> u64 {

@@ -4,61 +4,34 @@ use std::path::Path;
 
 use jangbu_genesis::TrustAnchor;
 use jangbu_ledger::bundle::Verdict;
-use jangbu_ledger::equivocation::{
-    EVIDENCE_BYTES_MAX, EVIDENCE_FORMAT, Equivocation, Evidence, Offence,
-};
+use jangbu_ledger::equivocation::{EVIDENCE_FORMAT, Equivocation, Evidence, Offence};
 use jangbu_ledger::id::BlockId;
-use jangbu_ledger::json;
 use serde::Serialize;
 
+use super::shown::Shown;
 use crate::view::table;
-
-/// What the file shows.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer<'a> {
-    file: &'a Path,
-    kind: &'static str,
-    pub(super) verdict: Verdict,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(flatten)]
-    found: Option<Found>,
-    checked: Vec<&'static str>,
-    not_checked: Vec<&'static str>,
-}
 
 /// Who contradicted itself, and how.
 #[derive(Debug, Serialize)]
-struct Found {
+pub(super) struct Found {
     member: String,
     #[serde(flatten)]
     offence: Offence,
     said: [String; 2],
 }
 
-/// Whether a file says that it is evidence.
-pub(super) fn is_evidence(bytes: &[u8]) -> bool {
-    bytes.len() <= EVIDENCE_BYTES_MAX
-        && json::parse(bytes).is_ok_and(|value| {
-            value
-                .get("format")
-                .and_then(serde_json::Value::as_str)
-                .is_some_and(|format| format.starts_with("jangbu-evidence/"))
-        })
-}
+/// How the format of evidence begins.
+pub(super) const FORMAT: &str = "jangbu-evidence/";
 
 /// Checks evidence with the genesis file alone.
-pub(super) fn verify<'a>(file: &'a Path, evidence: &Evidence, anchor: &TrustAnchor) -> Answer<'a> {
+pub(super) fn verify<'a>(
+    file: &'a Path,
+    evidence: &Evidence,
+    anchor: &TrustAnchor,
+) -> Shown<'a, Found> {
+    let file = (file, "evidence");
     let offence = evidence.equivocation.offence();
-    let refused = |verdict, reason: String| Answer {
-        file,
-        kind: "evidence",
-        verdict,
-        reason: Some(reason),
-        found: None,
-        checked: Vec::new(),
-        not_checked: Vec::new(),
-    };
+    let refused = |verdict, reason: String| Shown::nothing(file, verdict, reason);
     if evidence.chain_id != anchor.chain_id {
         let reason = format!(
             "it is of the ledger {}, the genesis file founds {}",
@@ -76,25 +49,22 @@ pub(super) fn verify<'a>(file: &'a Path, evidence: &Evidence, anchor: &TrustAnch
     if let Err(error) = evidence.equivocation.verify(&evidence.chain_id, &key) {
         return refused(Verdict::DoesNotHold, error.to_string());
     }
-    Answer {
+    Shown::holds(
         file,
-        kind: "evidence",
-        verdict: Verdict::Holds,
-        reason: None,
-        found: Some(Found {
+        Found {
             member: member.name.clone(),
             offence,
             said: said(&evidence.equivocation),
-        }),
-        checked: vec![
+        },
+        vec![
             "both messages are of one validator, height, round and type, and differ",
             "both signatures hold, for this ledger, by that validator's consensus key in the genesis file",
         ],
-        not_checked: vec![
+        vec![
             "whether the member meant it: a key that was copied or a log that was lost does the same",
             "whether it is recorded on the ledger: jangbu evidence record",
         ],
-    }
+    )
 }
 
 fn said(equivocation: &Equivocation) -> [String; 2] {
@@ -114,14 +84,9 @@ fn said(equivocation: &Equivocation) -> [String; 2] {
     }
 }
 
-pub(super) fn in_words(answer: &Answer<'_>) -> String {
-    let mut text = super::text::headline(answer.verdict, answer.file, answer.reason.as_deref());
-    let Some(found) = &answer.found else {
-        return text + "  Nothing in this file is to be relied on.\n";
-    };
+pub(super) fn in_words(found: &Found) -> String {
     let offence = &found.offence;
-    text.push('\n');
-    text.push_str(&table(&[
+    table(&[
         (
             "validator",
             format!("{}  ({})", found.member, offence.validator),
@@ -137,12 +102,7 @@ pub(super) fn in_words(answer: &Answer<'_>) -> String {
         ),
         ("one for", found.said[0].clone()),
         ("one for", found.said[1].clone()),
-    ]));
-    text.push_str(&super::text::checks(
-        answer.checked.iter().copied(),
-        answer.not_checked.iter().copied(),
-    ));
-    text
+    ])
 }
 
 /// How a file that this program cannot read should look.

@@ -1,11 +1,11 @@
 //! Completeness: these n statements, and no others, up to the checkpoint.
 
 use super::evidence::Evidence;
-use super::{Failure, SubjectItem, SubjectReport};
+use super::{Failure, SubjectItem, SubjectReport, complete};
 use crate::id::Sequence;
 use crate::identifier::Identifier;
 use crate::state::{StreamRecord, SubjectRecord, key};
-use crate::statement::Stream;
+use crate::statement::{Statement, Stream};
 
 /// A subject whose streams were recomputed, with what the state says of it.
 pub(super) struct Complete {
@@ -66,31 +66,6 @@ fn recompute(
         identifier: identifier.clone(),
         reason: format!("{side}: {reason}"),
     };
-    let mut recomputed = StreamRecord::EMPTY;
-    let mut last = None;
-    for sequence in listed {
-        if last.is_some_and(|last| last >= *sequence) {
-            return Err(fault(format!(
-                "entry {sequence} is listed twice or in the wrong place"
-            )));
-        }
-        last = Some(*sequence);
-        let proved = evidence.entry(*sequence)?;
-        if !proved.recorded.statement.streams.contains(stream) {
-            return Err(fault(format!("entry {sequence} is not one of them")));
-        }
-        recomputed = recomputed.with(&proved.id, *sequence);
-    }
-    if recomputed.count != expected.count {
-        return Err(fault(format!(
-            "the ledger counted {}, {} are shown",
-            expected.count, recomputed.count
-        )));
-    }
-    if recomputed.head != expected.head {
-        return Err(fault(
-            "their number is right, but they are not the ones the ledger counted".into(),
-        ));
-    }
-    Ok(())
+    let belongs = |said: &Statement| said.streams.contains(stream);
+    complete::recompute(evidence, listed, expected, belongs, fault)
 }

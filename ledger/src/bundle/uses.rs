@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::{Evidence, Proved};
+use super::evidence::Evidence;
 use super::report::side_in_words;
-use super::{Bundle, Failure};
+use super::{Bundle, Failure, complete};
 use crate::id::Sequence;
 use crate::identifier::Identifier;
 use crate::share::{Deed, Usage};
@@ -97,32 +97,7 @@ fn recompute(
     let expected: Option<StreamRecord> =
         evidence.record(&side.key(&identifier.subject_id()), &what)?;
     let expected = expected.unwrap_or(StreamRecord::EMPTY);
-    let mut recomputed = StreamRecord::EMPTY;
-    let mut last = None;
-    for sequence in listed {
-        if last.is_some_and(|last| last >= *sequence) {
-            return Err(fault(format!(
-                "entry {sequence} is listed twice or in the wrong place"
-            )));
-        }
-        last = Some(*sequence);
-        let Proved { id, recorded, .. } = evidence.entry(*sequence)?;
-        let names = |usage: &Usage| side.of(usage).contains(identifier);
-        if !usage(&recorded.statement).is_some_and(names) {
-            return Err(fault(format!("entry {sequence} is not one of them")));
-        }
-        recomputed = recomputed.with(id, *sequence);
-    }
-    if recomputed.count != expected.count {
-        return Err(fault(format!(
-            "the ledger counted {}, {} are shown",
-            expected.count, recomputed.count
-        )));
-    }
-    if recomputed.head != expected.head {
-        return Err(fault(
-            "their number is right, but they are not the ones the ledger counted".into(),
-        ));
-    }
-    Ok(())
+    let belongs =
+        |said: &Statement| usage(said).is_some_and(|usage| side.of(usage).contains(identifier));
+    complete::recompute(evidence, listed, &expected, belongs, fault)
 }

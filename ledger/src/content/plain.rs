@@ -14,6 +14,7 @@ use blake3::hazmat::{
 
 use super::{CHUNK_BYTES, chunks};
 use crate::id::Digest;
+use crate::tree::{sides, split_point};
 
 /// Most chunks of plain bytes, so that no place of a byte overflows: a mebi of a mebi of mebibytes.
 const CHUNKS_MAX: u64 = 1 << 44;
@@ -77,15 +78,7 @@ pub fn verify_plain(
     let Some(leaf) = plain_leaf(index, chunk) else {
         return false;
     };
-    // Which side each sibling is on, from the root down.
-    let mut sides = Vec::new();
-    let (mut from, mut to) = (0, count);
-    while to - from > 1 {
-        let split = from + split_point_u64(to - from);
-        let left = index < split;
-        sides.push(left);
-        if left { to = split } else { from = split }
-    }
+    let sides = sides(index, count);
     let Some((top, below)) = path.split_last() else {
         return false;
     };
@@ -121,15 +114,6 @@ fn subtree(leaves: &[Digest]) -> ChainingValue {
             merge_subtrees_non_root(&subtree(left), &subtree(right), Mode::Hash)
         }
     }
-}
-
-/// The largest power of two below `count`, which is at least 2.
-const fn split_point(count: usize) -> usize {
-    1 << (usize::BITS - 1 - (count - 1).leading_zeros())
-}
-
-const fn split_point_u64(count: u64) -> u64 {
-    1 << (u64::BITS - 1 - (count - 1).leading_zeros())
 }
 
 #[cfg(test)]

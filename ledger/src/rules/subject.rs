@@ -67,9 +67,8 @@ pub(super) fn is_author_s(
     member: &MemberRecord,
     identifier: &Identifier,
 ) -> Result<bool, StateError> {
-    Ok(match find(state, identifier)? {
-        Some(subject) => subject.owner == *author.member,
-        None => is_to_open(member, identifier),
+    is_or_to_open(state, member, identifier, |subject| {
+        subject.owner == *author.member
     })
 }
 
@@ -80,8 +79,19 @@ pub(super) fn author_has(
     member: &MemberRecord,
     identifier: &Identifier,
 ) -> Result<bool, StateError> {
+    is_or_to_open(state, member, identifier, |subject| {
+        has(subject, author.member)
+    })
+}
+
+fn is_or_to_open(
+    state: &Overlay<'_>,
+    member: &MemberRecord,
+    identifier: &Identifier,
+    is: impl FnOnce(&SubjectRecord) -> bool,
+) -> Result<bool, StateError> {
     Ok(match find(state, identifier)? {
-        Some(subject) => has(&subject, author.member),
+        Some(subject) => is(&subject),
         None => is_to_open(member, identifier),
     })
 }
