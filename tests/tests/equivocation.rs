@@ -55,22 +55,21 @@ fn lie(impostor: &Impostor, height: Height) {
 }
 
 /// What a witness keeps in the end: the file about the precommits, the one about the proposals.
+/// Each is in the log with its member; the log tells of a file after it is there.
 fn evidence(cluster: &Cluster, witness: usize) -> [PathBuf; 2] {
     let node = &cluster.nodes[witness];
-    let files = wait_until("there is evidence of both", || {
-        let files: Result<[PathBuf; 2], _> = node.evidence().try_into();
-        files.map_err(|files| format!("{files:?}"))
-    });
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    let log = node.log_text();
-    for file in &files {
-        let line = log.lines().find(|line| line.contains(&name(file)));
-        assert!(
-            line.is_some_and(|line| line.contains(OPERATORS[FAITHLESS])),
-            "{} is in the log with its member: {line:?}",
-            name(file)
-        );
-    }
+    let files: [PathBuf; 2] = wait_until("there is evidence of both, and the log tells", || {
+        let files = node.evidence();
+        let log = node.log_text();
+        for file in &files {
+            let line = log.lines().find(|line| line.contains(&name(file)));
+            if !line.is_some_and(|line| line.contains(OPERATORS[FAITHLESS])) {
+                return Err(format!("{}: {line:?}", name(file)));
+            }
+        }
+        files.try_into().map_err(|files| format!("{files:?}"))
+    });
     // In whatever rounds they were.
     let of = |what: &str| files.iter().find(|file| name(file).contains(what)).cloned();
     [of("precommit").unwrap(), of("proposal").unwrap()]
