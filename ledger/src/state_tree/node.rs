@@ -19,8 +19,6 @@ use super::{EMPTY_ROOT, StateKey, StateTreeError};
 pub(super) const NIBBLES: usize = 64;
 /// More leaves than a tree will ever have; no hash covers their counts.
 const LEAVES_MAX: u64 = 1 << 48;
-/// A node with 16 children that all have children.
-const BRANCH_BYTES_MAX: usize = 1 + 16 * (1 + 32 + 8 + 1 + 8) + 8 + 8;
 
 /// A hash in the binary tree.
 pub(super) type Hash = [u8; 32];
@@ -94,16 +92,20 @@ pub(super) enum Stored {
 pub(super) struct Branch {
     /// Index 1 is the node itself, `2i` and `2i + 1` are below `i`, 16 to 31 the children.
     slots: [Slot; 32],
+    /// Their hashes. A slot of 33 bytes would be copied in pieces.
+    hashes: [Hash; 32],
     versions: [u64; 16],
     leaves: [u64; 16],
+    /// How many leaves there are below all children.
+    total: u64,
 }
 
 /// A place in the binary tree. A lone leaf rises until it has a neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Empty,
-    LoneLeaf(Hash),
-    Inner(Hash),
+    LoneLeaf,
+    Inner,
 }
 
 impl Path {
@@ -273,31 +275,14 @@ pub(super) fn inner(left: &Hash, right: &Hash) -> Hash {
     joined(b"JMT::IntrnalNode", left, right)
 }
 
-impl Slot {
-    const fn hash(&self) -> Hash {
-        match self {
-            Self::Empty => EMPTY_ROOT.0,
-            Self::LoneLeaf(hash) | Self::Inner(hash) => *hash,
-        }
-    }
-
-    fn over(left: &Self, right: &Self) -> Self {
-        match (left, right) {
-            (Self::Empty, Self::Empty) => Self::Empty,
-            (Self::Empty, Self::LoneLeaf(hash)) | (Self::LoneLeaf(hash), Self::Empty) => {
-                Self::LoneLeaf(*hash)
-            }
-            _ => Self::Inner(inner(&left.hash(), &right.hash())),
-        }
-    }
-}
-
 impl Default for Branch {
     fn default() -> Self {
         Self {
             slots: [Slot::Empty; 32],
+            hashes: [EMPTY_ROOT.0; 32],
             versions: [0; 16],
             leaves: [0; 16],
+            total: 0,
         }
     }
 }
@@ -306,16 +291,16 @@ impl Branch {
     /// The child behind `nibble`.
     pub(super) fn child(&self, nibble: usize) -> Option<Child> {
         let version = *self.versions.get(nibble)?;
-        let (hash, kind) = match self.slots.get(16 + nibble)? {
+        let kind = match self.slots.get(16 + nibble)? {
             Slot::Empty => return None,
-            Slot::LoneLeaf(hash) => (*hash, Kind::Leaf),
-            Slot::Inner(hash) => {
+            Slot::LoneLeaf => Kind::Leaf,
+            Slot::Inner => {
                 let leaves = *self.leaves.get(nibble)?;
-                (*hash, Kind::Branch { leaves })
+                Kind::Branch { leaves }
             }
         };
         Some(Child {
-            hash,
+            hash: *self.hashes.get(16 + nibble)?,
             version,
             kind,
         })
@@ -328,86 +313,98 @@ impl Branch {
 
     /// Puts a child, or removes it. [`Branch::rehash`] must follow.
     pub(super) fn set(&mut self, nibble: usize, child: Option<Child>) {
-        let slot = match child.map(|child| (child.kind, child.hash)) {
-            None => Slot::Empty,
-            Some((Kind::Leaf, hash)) => Slot::LoneLeaf(hash),
-            Some((Kind::Branch { .. }, hash)) => Slot::Inner(hash),
-        };
-        let at = self.slots.get_mut(16 + nibble);
+        let slot = self.slots.get_mut(16 + nibble);
+        let hash = self.hashes.get_mut(16 + nibble);
         let version = self.versions.get_mut(nibble);
         let leaves = self.leaves.get_mut(nibble);
-        if let (Some(at), Some(version), Some(leaves)) = (at, version, leaves) {
-            *at = slot;
+        if let (Some(slot), Some(hash), Some(version), Some(leaves)) = (slot, hash, version, leaves)
+        {
+            *slot = match child.map(|child| child.kind) {
+                None => Slot::Empty,
+                Some(Kind::Leaf) => Slot::LoneLeaf,
+                Some(Kind::Branch { .. }) => Slot::Inner,
+            };
+            *hash = child.map_or(EMPTY_ROOT.0, |child| child.hash);
             *version = child.map_or(0, |child| child.version);
             *leaves = child.map_or(0, |child| child.kind.leaves());
         }
     }
 
-    /// Computes the hashes above the children whose bits are set in `changed`.
+    /// Computes what is above the children whose bits are set in `changed`.
     pub(super) fn rehash(&mut self, changed: u16) {
+        let leaves = self.leaves.iter();
+        self.total = leaves.fold(0, |sum, leaves| sum.saturating_add(*leaves));
         let mut below = u32::from(changed) << 16;
         for index in (1..16).rev() {
             if below >> (2 * index) & 0b11 != 0 {
                 below |= 1 << index;
-                self.slots[index] = Slot::over(&self.slots[2 * index], &self.slots[2 * index + 1]);
+                self.join(index);
             }
         }
     }
 
+    /// Computes what is over two places.
+    fn join(&mut self, index: usize) {
+        let (left, right) = (2 * index, 2 * index + 1);
+        (self.slots[index], self.hashes[index]) = match (self.slots[left], self.slots[right]) {
+            // The hash of what is empty is the same wherever it is.
+            (Slot::Empty, slot @ (Slot::Empty | Slot::LoneLeaf)) => (slot, self.hashes[right]),
+            (Slot::LoneLeaf, Slot::Empty) => (Slot::LoneLeaf, self.hashes[left]),
+            _ => (Slot::Inner, inner(&self.hashes[left], &self.hashes[right])),
+        };
+    }
+
     /// The node's hash.
     pub(super) const fn hash(&self) -> Hash {
-        self.slots[1].hash()
+        self.hashes[1]
     }
 
     /// How many leaves it has below.
-    pub(super) fn leaves(&self) -> u64 {
-        self.leaves
-            .iter()
-            .fold(0, |sum, leaves| sum.saturating_add(*leaves))
+    pub(super) const fn leaves(&self) -> u64 {
+        self.total
     }
 
     /// The only child and its nibble, if it is a leaf: then this node must not be.
     pub(super) fn lone_leaf(&self) -> Option<(usize, Child)> {
         match self.slots[1] {
-            Slot::LoneLeaf(_) => self.children().next(),
+            Slot::LoneLeaf => self.children().next(),
             _ => None,
         }
     }
 
     /// Whether there is no child.
-    pub(super) const fn is_empty(&self) -> bool {
-        matches!(self.slots[1], Slot::Empty)
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots[1] == Slot::Empty
     }
 
     /// Its bytes in storage.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(BRANCH_BYTES_MAX);
+        let count = |wanted: fn(&Slot) -> bool| {
+            let children = self.slots[16..].iter();
+            children.filter(|slot| wanted(slot)).count()
+        };
+        let children = count(|slot| *slot != Slot::Empty);
+        let branches = count(|slot| *slot == Slot::Inner);
+        let mut bytes = Vec::with_capacity(1 + 16 + 41 * children + 8 * branches + 16);
         bytes.push(1);
-        let mut count = 0u64;
-        for ((slot, version), leaves) in self.slots[16..]
-            .iter()
-            .zip(&self.versions)
-            .zip(&self.leaves)
-        {
-            let (hash, inner) = match slot {
-                Slot::Empty => {
-                    bytes.push(0);
-                    continue;
-                }
-                Slot::LoneLeaf(hash) => (hash, false),
-                Slot::Inner(hash) => (hash, true),
+        for nibble in 0..16 {
+            let Some(child) = self.child(nibble) else {
+                bytes.push(0);
+                continue;
             };
-            count += 1;
             bytes.push(1);
-            bytes.extend_from_slice(hash);
-            bytes.extend_from_slice(&version.to_le_bytes());
-            bytes.push(u8::from(inner));
-            if inner {
-                bytes.extend_from_slice(&leaves.to_le_bytes());
+            bytes.extend_from_slice(&child.hash);
+            bytes.extend_from_slice(&child.version.to_le_bytes());
+            match child.kind {
+                Kind::Leaf => bytes.push(0),
+                Kind::Branch { leaves } => {
+                    bytes.push(1);
+                    bytes.extend_from_slice(&leaves.to_le_bytes());
+                }
             }
         }
-        bytes.extend_from_slice(&count.to_le_bytes());
-        bytes.extend_from_slice(&self.leaves().to_le_bytes());
+        bytes.extend_from_slice(&(children as u64).to_le_bytes());
+        bytes.extend_from_slice(&self.total.to_le_bytes());
         bytes
     }
 
@@ -449,7 +446,7 @@ impl Branch {
             .leaves
             .iter()
             .try_fold(0u64, |sum, leaves| sum.checked_add(*leaves));
-        matches!(self.slots[1], Slot::Inner(_))
+        self.slots[1] == Slot::Inner
             && count == self.children().count() as u64
             && leaves <= LEAVES_MAX
             && sum == Some(leaves)

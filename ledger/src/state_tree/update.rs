@@ -127,12 +127,14 @@ impl<'a> Updater<'a> {
         key: StateKey,
         value: Option<Hash>,
     ) -> Result<Became, StateTreeError> {
-        let bytes = self.bytes(place)?;
+        let at = place.storage_key();
+        let bytes = self.nodes.node(&at)?;
+        let bytes = bytes.ok_or_else(|| place.damaged("is missing"))?;
         if !Leaf::is_of(&bytes, &key) {
             let stored = decode(place, &bytes)?;
             return self.change_stored(place, stored, &[(key, value)]);
         }
-        self.stale.push(place.storage_key());
+        self.stale.push(at);
         Ok(value.map_or(Became::Gone, |value| Became::Leaf(Leaf { key, value })))
     }
 
