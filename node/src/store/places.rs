@@ -2,6 +2,7 @@
 
 use jangbu_ledger::id::{Sequence, SubjectId};
 use jangbu_replica::store::{StoreError, StreamSide};
+use rocksdb::DBRawIterator;
 
 use super::column::{self, Column};
 use super::open::store_error;
@@ -90,22 +91,9 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<Vec<Sequence>>, StoreError> {
         let mut at = self.db().raw_iterator_cf(self.family(column)?);
-        let mut each = Vec::new();
-        for prefix in prefixes {
-            let prefix = prefix.as_ref();
-            let mut found = Vec::new();
-            at.seek(prefix);
-            while let Some(key) = at.key().filter(|key| key.starts_with(prefix)) {
-                found.push(Sequence(column::counter(key)?));
-                if found.len() >= limit {
-                    break;
-                }
-                at.next();
-            }
-            at.status().map_err(store_error)?;
-            each.push(found);
-        }
-        Ok(each)
+        prefixes
+            .map(|prefix| positions(&mut at, prefix.as_ref(), prefix.as_ref(), limit))
+            .collect()
     }
 
     fn positions(
@@ -115,14 +103,27 @@ impl Reader {
         start: &[u8],
         limit: usize,
     ) -> Result<Vec<Sequence>, StoreError> {
-        let mut found = Vec::new();
-        for item in self.from(column, start).take(limit) {
-            let (key, _) = item?;
-            if !key.starts_with(prefix) {
-                break;
-            }
-            found.push(Sequence(column::counter(&key)?));
-        }
-        Ok(found)
+        let mut at = self.db().raw_iterator_cf(self.family(column)?);
+        positions(&mut at, prefix, start, limit)
     }
+}
+
+/// At most `limit` numbers at the ends of the keys that begin with `prefix`, from `start` on.
+fn positions(
+    at: &mut DBRawIterator<'_>,
+    prefix: &[u8],
+    start: &[u8],
+    limit: usize,
+) -> Result<Vec<Sequence>, StoreError> {
+    let mut found = Vec::new();
+    at.seek(start);
+    while let Some(key) = at.key().filter(|key| key.starts_with(prefix)) {
+        if found.len() >= limit {
+            break;
+        }
+        found.push(Sequence(column::counter(key)?));
+        at.next();
+    }
+    at.status().map_err(store_error)?;
+    Ok(found)
 }

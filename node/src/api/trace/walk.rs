@@ -41,6 +41,16 @@ struct Standing {
     contested_by: Option<MemberId>,
 }
 
+/// A thing that the walk came to.
+#[derive(Clone)]
+struct Reached {
+    identifier: Identifier,
+    /// Its id, which costs a hash to make.
+    id: SubjectId,
+    /// How many links away from where the walk began.
+    depth: u32,
+}
+
 /// Whether to go on.
 #[derive(PartialEq, Eq)]
 enum Step {
@@ -56,7 +66,7 @@ pub(super) struct Walk<'a> {
     view: Ahead<'a>,
     direction: Direction,
     seen: BTreeSet<SubjectId>,
-    open: VecDeque<(Identifier, u32)>,
+    open: VecDeque<Reached>,
     statements: usize,
     /// How many of `open` were looked up ahead.
     looked: usize,
@@ -65,7 +75,7 @@ pub(super) struct Walk<'a> {
     /// Which links are shown.
     shown: Range<u64>,
     root: Identifier,
-    nodes: Vec<(Identifier, u32)>,
+    nodes: Vec<Reached>,
     edges: Vec<TraceEdge>,
     truncated: bool,
     next: Option<Place>,
@@ -112,17 +122,22 @@ impl<'a> Walk<'a> {
         root: Identifier,
         shown: Range<u64>,
     ) -> Self {
+        let first = Reached {
+            identifier: root.clone(),
+            id: root.subject_id(),
+            depth: 0,
+        };
         Self {
             node,
             view,
             direction,
-            seen: BTreeSet::from([root.subject_id()]),
-            open: VecDeque::from([(root.clone(), 0)]),
+            seen: BTreeSet::from([first.id]),
+            open: VecDeque::from([first.clone()]),
             statements: 0,
             looked: 0,
             passed: 0,
             nodes: match shown.start {
-                0 => vec![(root.clone(), 0)],
+                0 => vec![first],
                 _ => Vec::new(),
             },
             shown,
@@ -135,8 +150,8 @@ impl<'a> Walk<'a> {
 
     /// Walks until there is nothing more to show.
     pub(super) fn run(&mut self, depth_max: u32) -> Result<(), Problem> {
-        while let Some((identifier, depth)) = self.take()? {
-            if self.follow(&identifier, depth, depth_max)? == Step::Stop {
+        while let Some(from) = self.take()? {
+            if self.follow(&from, depth_max)? == Step::Stop {
                 break;
             }
         }
@@ -145,12 +160,12 @@ impl<'a> Walk<'a> {
 
     /// The answer.
     pub(super) fn told(self) -> Result<Trace, Problem> {
-        let ids: Vec<SubjectId> = self.nodes.iter().map(|(id, _)| id.subject_id()).collect();
+        let ids: Vec<SubjectId> = self.nodes.iter().map(|node| node.id).collect();
         let records = self.view.subjects(&ids)?;
         let nodes = self.nodes.into_iter().zip(records);
         let consortium = &self.node.consortium;
-        let nodes = nodes.map(|((identifier, depth), subject)| TraceNode {
-            identifier,
+        let nodes = nodes.map(|(reached, subject)| TraceNode {
+            identifier: reached.identifier,
             known: subject.is_some(),
             owner_name: subject
                 .as_ref()
@@ -158,7 +173,7 @@ impl<'a> Walk<'a> {
                 .map(str::to_owned),
             passport: subject.as_ref().and_then(PassportAnswer::of),
             closed: subject.as_ref().is_some_and(|subject| subject.closed),
-            depth,
+            depth: reached.depth,
         });
         Ok(Trace {
             nodes: nodes.collect(),
@@ -171,10 +186,10 @@ impl<'a> Walk<'a> {
     }
 
     /// The next thing, with its links and those of the things after it looked up.
-    fn take(&mut self) -> Result<Option<(Identifier, u32)>, Problem> {
+    fn take(&mut self) -> Result<Option<Reached>, Problem> {
         if self.looked == 0 {
             let next = self.open.iter().take(AHEAD);
-            let things: Vec<SubjectId> = next.map(|(id, _)| id.subject_id()).collect();
+            let things: Vec<SubjectId> = next.map(|reached| reached.id).collect();
             let (reader, direction) = (&self.node.reader, self.direction);
             self.looked = things.len();
             self.view
@@ -185,10 +200,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Follows the links of one thing.
-    fn follow(&mut self, from: &Identifier, depth: u32, depth_max: u32) -> Result<Step, Problem> {
+    fn follow(&mut self, from: &Reached, depth_max: u32) -> Result<Step, Problem> {
         let mut after = None;
         loop {
-            let chunk = self.positions(from, after)?;
+            let chunk = self.positions(from.id, after)?;
             for sequence in &chunk {
                 if self.view.is_beyond(*sequence) {
                     return Ok(Step::On);
@@ -198,13 +213,13 @@ impl<'a> Walk<'a> {
                     return Ok(Step::Stop);
                 }
                 self.statements += 1;
-                for edge in self.edges(from, *sequence)? {
-                    if depth >= depth_max {
+                for edge in self.edges(&from.identifier, *sequence)? {
+                    if from.depth >= depth_max {
                         // There is more beyond, and nobody asked for it.
                         self.truncated = true;
                         return Ok(Step::On);
                     }
-                    if self.add(edge, depth) == Step::Stop {
+                    if self.add(edge, from.depth) == Step::Stop {
                         return Ok(Step::Stop);
                     }
                 }
@@ -237,10 +252,15 @@ impl<'a> Walk<'a> {
                 return Step::Stop;
             }
             self.seen.insert(id);
-            self.open.push_back((next.clone(), depth + 1));
+            let reached = Reached {
+                identifier: next.clone(),
+                id,
+                depth: depth + 1,
+            };
             if is_shown {
-                self.nodes.push((next.clone(), depth + 1));
+                self.nodes.push(reached.clone());
             }
+            self.open.push_back(reached);
         }
         self.passed += 1;
         if is_shown {
@@ -252,10 +272,9 @@ impl<'a> Walk<'a> {
     /// Where links of this thing may be recorded.
     fn positions(
         &self,
-        from: &Identifier,
+        subject: SubjectId,
         after: Option<Sequence>,
     ) -> Result<Vec<Sequence>, Problem> {
-        let subject = from.subject_id();
         match self.view.positions(&subject).filter(|_| after.is_none()) {
             Some(found) => Ok(found),
             None => Ok(found_after(
