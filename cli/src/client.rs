@@ -1,6 +1,7 @@
 //! The nodes, as a client sees them: plain HTTP, every answer bounded, typed and distrusted.
 //!
-//! A read is tried on one node after another. An envelope goes to the next node only if nothing
+//! A read is tried on one node after another, and only by one that has all that we have seen final: a
+//! company reads what it wrote, whichever node took that. An envelope goes to the next node only if nothing
 //! of it can have reached the one before. What a node says is only ever a hint: what counts is
 //! proved by a receipt, which is verified elsewhere.
 
@@ -10,8 +11,11 @@ mod post;
 mod problem;
 mod stream;
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use jangbu_ledger::extent::Extent;
 use jangbu_ledger::id::{EnvelopeId, MemberId, Sequence, Slot, StatementId};
 use jangbu_ledger::identifier::Identifier;
 use jangbu_ledger::receipt::Receipt;
@@ -38,6 +42,10 @@ const TRACE_LINKS_MAX: usize = 2_000_000;
 /// How long a read may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long nodes that are behind are given to catch up.
+const CATCH_UP: Duration = Duration::from_secs(5);
+/// Pause before they are asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// How long one node is asked what became of an envelope: another may know.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -64,6 +72,8 @@ impl Side {
 pub struct Client {
     http: Http,
     nodes: Vec<String>,
+    /// What nodes that answer reads have at least.
+    known: Mutex<Option<Extent>>,
 }
 
 impl Client {
@@ -80,6 +90,7 @@ impl Client {
         Ok(Self {
             http: Http::new()?,
             nodes,
+            known: Mutex::default(),
         })
     }
 
@@ -89,7 +100,16 @@ impl Client {
         &self.nodes
     }
 
-    /// Where a node stands.
+    /// From now on only nodes that have this much answer reads.
+    pub fn knows(&self, extent: Extent) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(extent);
+    }
+
+    fn known(&self) -> Option<Extent> {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a node stands that has all that we know of.
     ///
     /// # Errors
     ///
@@ -98,13 +118,25 @@ impl Client {
         self.get("/v1/status", &[])
     }
 
+    /// Where a node stands, however far behind that is.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if no node gives an answer.
+    pub fn status_as_it_is(&self) -> Result<StatusAnswer, CliError> {
+        let (node, reply) = self
+            .ask("/v1/status", &[], None)
+            .map_err(|(error, _)| error)?;
+        decode(node, &reply)
+    }
+
     /// Whether the node at one address is ready; if not, why.
     ///
     /// # Errors
     ///
     /// [`CliError`] if it gives no answer.
     pub fn ready(&self, node: &str) -> Result<Result<(), String>, CliError> {
-        match self.http.get(node, "/readyz", &[], READ_TIMEOUT) {
+        match self.http.get(node, "/readyz", &[], None, READ_TIMEOUT) {
             Ok(_) => Ok(Ok(())),
             Err(Failure::Problem(problem)) if problem.is_unavailable() => {
                 Ok(Err(problem.detail().to_owned()))
@@ -148,7 +180,7 @@ impl Client {
     pub fn envelope_at(&self, node: &str, id: &EnvelopeId) -> Result<EnvelopeAnswer, CliError> {
         let reply = self
             .http
-            .get(node, &format!("/v1/envelopes/{id}"), &[], ASK_TIMEOUT)
+            .get(node, &format!("/v1/envelopes/{id}"), &[], None, ASK_TIMEOUT)
             .map_err(|failure| failure.of_read(node))?;
         decode(node, &reply)
     }
@@ -338,18 +370,39 @@ impl Client {
         self.read(path, query).map(|(_, reply)| reply.bytes)
     }
 
-    /// Asks one node after another; a definite answer, good or bad, ends the search.
+    /// Asks one node after another for what a node with all that we know of says; again for a
+    /// moment, if there is none but some may catch up.
     fn read(&self, path: &str, query: &[(&str, String)]) -> Result<(&str, Reply), CliError> {
+        let until = Instant::now() + CATCH_UP;
+        loop {
+            match self.ask(path, query, self.known()) {
+                Err((_, Later::Perhaps)) if Instant::now() < until => thread::sleep(ASK_AGAIN),
+                other => return other.map_err(|(error, _)| error),
+            }
+        }
+    }
+
+    /// Asks one node after another; a definite answer, good or bad, ends the search.
+    fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        known: Option<Extent>,
+    ) -> Result<(&str, Reply), (CliError, Later)> {
         let mut failed: Option<CliError> = None;
+        let mut later = Later::Never;
         for node in &self.nodes {
-            let failure = match self.http.get(node, path, query, READ_TIMEOUT) {
+            let failure = match self.http.get(node, path, query, known, READ_TIMEOUT) {
                 Ok(reply) => return Ok((node, reply)),
                 Err(failure) => failure,
             };
+            if failure.is_behind() {
+                later = Later::Perhaps;
+            }
             let definite = failure.is_definite();
             let error = failure.of_read(node);
             if definite {
-                return Err(error);
+                return Err((error, Later::Never));
             }
             failed = Some(match failed {
                 None => error,
@@ -362,8 +415,18 @@ impl Client {
                 }
             });
         }
-        Err(failed.unwrap_or_else(|| CliError::input("no node is configured")))
+        let none = || CliError::input("no node is configured");
+        Err((failed.unwrap_or_else(none), later))
     }
+}
+
+/// Whether it is of use to ask again in a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Later {
+    /// The same will come of it.
+    Never,
+    /// A node was behind.
+    Perhaps,
 }
 
 /// Reads the bytes of an answer.

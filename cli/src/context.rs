@@ -322,13 +322,22 @@ impl Context {
         Ok(std::io::stdin().is_terminal() || self.given_passphrase()?.is_some())
     }
 
-    /// The nodes.
+    /// The nodes: those that have all that the vault has seen final.
     ///
     /// # Errors
     ///
-    /// [`CliError`] if none is set, or an address is not one.
+    /// [`CliError`] if none is set, or an address is not one; or as for [`Self::vault`].
     pub fn client(&self) -> Result<&Client, CliError> {
-        once(&self.client, || Client::new(self.config()?.nodes()?))
+        once(&self.client, || {
+            let config = self.config()?;
+            let client = Client::new(config.nodes()?)?;
+            if config.has_vault()
+                && let Some(known) = self.vault()?.known()?
+            {
+                client.knows(known);
+            }
+            Ok(client)
+        })
     }
 
     fn unlock(&self, purpose: Purpose) -> Result<SecretKey, CliError> {

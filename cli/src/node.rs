@@ -35,12 +35,12 @@ pub fn run(command: &Command, ctx: &Context) -> Result<(), CliError> {
     let client = ctx.client()?;
     match command {
         Command::Status => {
-            let status = client.status()?;
+            let status = client.status_as_it_is()?;
             ctx.output.object(&status, || status_text(&status));
             check_ledger(ctx, &status)
         }
         Command::Peers => {
-            let status = client.status()?;
+            let status = client.status_as_it_is()?;
             for peer in &status.peers {
                 ctx.output.line(peer, || peer_text(peer));
             }

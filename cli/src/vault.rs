@@ -6,6 +6,7 @@
 //!   streams/<name>.sealed  .lock           a data share: with whom, its key; one writer at a time
 //!   receipts/<statement id>.tlog-proof     verified proof that it is recorded
 //!   envelopes/<envelope id>.bin            signed, and not known to be decided
+//!   known                                  how much of the ledger was seen final
 //! ```
 //!
 //! Invariants:
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use jangbu_genesis::key_file::SecretKey;
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::envelope::{ENVELOPE_BYTES_MAX, Envelope};
+use jangbu_ledger::extent::Extent;
 use jangbu_ledger::id::{EnvelopeId, StatementId};
 use jangbu_ledger::receipt::{RECEIPT_BYTES_MAX, Receipt};
 
@@ -43,6 +45,8 @@ pub use stream::StreamLock;
 use name::{Name, OPENINGS};
 use store::read_if_there;
 
+/// Longest line that says how much of the ledger was seen.
+const KNOWN_BYTES_MAX: u64 = 128;
 /// Where vaults had their openings before they were encrypted.
 const PLAIN: &str = "documents";
 
@@ -159,6 +163,32 @@ impl Vault {
         self.directory
             .join("receipts")
             .join(format!("{id}.tlog-proof"))
+    }
+
+    /// How much of the ledger was seen final by whoever used this vault; `None` if nothing was, or
+    /// a crash left nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] if the file exists and cannot be read.
+    pub fn known(&self) -> Result<Option<Extent>, CliError> {
+        let line = read_if_there(&self.directory.join("known"), KNOWN_BYTES_MAX)?;
+        Ok(line.and_then(|line| str::from_utf8(&line).ok()?.trim_end().parse().ok()))
+    }
+
+    /// Keeps that this much of a ledger was seen final. It only keeps nodes that are behind from
+    /// answering, so this does not wait for the disk, and of two at once either may stay.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError`] naming the file that could not be written.
+    pub fn keep_known(&self, seen: Extent) -> Result<(), CliError> {
+        let before = self.known()?;
+        if before.is_some_and(|b| b.chain_id == seen.chain_id && b.entries >= seen.entries) {
+            return Ok(());
+        }
+        let path = self.directory.join("known");
+        store::write_unsynced(&path, format!("{seen}\n").as_bytes())
     }
 
     /// Keeps an envelope that is about to be sent; on the disk when this returns.

@@ -12,6 +12,7 @@ pub mod content;
 pub mod envelope;
 pub mod equivocation;
 pub mod execute;
+pub mod extent;
 pub mod founding;
 pub mod hash;
 pub mod id;

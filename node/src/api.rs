@@ -10,6 +10,7 @@
 //! of what is final.
 
 mod ahead;
+mod behind;
 mod chain;
 mod described;
 mod entries;
@@ -120,6 +121,10 @@ fn router(node: Arc<Node>) -> Router {
         .router
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&node),
+            behind::refuse,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&node),
             limits::bound,

@@ -42,6 +42,11 @@ fn what_is_no_http_is_closed_and_what_is_too_long_is_said_to_be() {
         ("two lengths", b"POST /v1/envelopes HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".to_vec(), Some(400)),
         ("a length that is no number", b"POST /v1/envelopes HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n".to_vec(), Some(400)),
         (
+            "a ledger known of that is none",
+            b"GET /v1/status HTTP/1.1\r\nhost: a\r\njangbu-known: 12\r\nconnection: close\r\n\r\n".to_vec(),
+            Some(400),
+        ),
+        (
             "a header of a megabyte",
             [b"GET /livez HTTP/1.1\r\nx: ".as_slice(), &vec![b'a'; 1024 * 1024], b"\r\n\r\n"].concat(),
             Some(431),

@@ -104,9 +104,9 @@ fn what_the_ledger_does_not_accept_has_its_exit_code_and_changes_nothing() {
 fn a_version_is_made_once_whatever_is_down_in_between() {
     let devnet = Devnet::up();
     assert_eq!(issue(&devnet, "cml1", A, &[]).code, 0);
-    let _ = devnet.settled("cml1", &["show", A]);
 
-    // The first node is down: another is asked, and three of four suffice.
+    // The first node is down: another is asked, once it has what the first one said was final; and
+    // three of four suffice.
     devnet.node("stop", "amperia");
     let second = supersede(&devnet, r#"{"v": 2}"#, &[]);
     assert_eq!(second.code, 0, "{second:?}");
@@ -147,6 +147,45 @@ fn a_version_is_made_once_whatever_is_down_in_between() {
     // What is recorded needs no node to be known.
     let ran = supersede(&devnet, r#"{"v": 3}"#, &["--number", "3"]);
     assert_eq!(ran.object()["duplicate"], true, "{ran:?}");
+}
+
+#[test]
+fn nobody_is_shown_less_than_they_saw_final() {
+    let devnet = Devnet::up();
+    assert_eq!(issue(&devnet, "cml1", A, &[]).code, 0);
+    let file = devnet.home("cml1").join("vault/known");
+    let seen = fs::read_to_string(&file).unwrap();
+    let (ledger, entries) = seen.trim_end().split_once(' ').unwrap();
+    let there = devnet.log_size("cml1");
+    assert!(entries.parse::<u64>().unwrap() <= there, "{seen}");
+
+    // One more than there is: every node is behind, and says so. Where it stands is shown.
+    let more = format!("{ledger} {}\n", there + 1);
+    fs::write(&file, &more).unwrap();
+    let ran = devnet.jangbu("cml1", &["show", A]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.err.contains("it is behind"), "{ran:?}");
+    assert_eq!(devnet.log_size("cml1"), there);
+
+    // It is waited for a node that catches up.
+    std::thread::scope(|scope| {
+        let shown = scope.spawn(|| devnet.jangbu("cml1", &["show", A]));
+        assert_eq!(issue(&devnet, "cnkc", B, &[]).code, 0);
+        let shown = shown.join().unwrap();
+        assert_eq!(shown.code, 0, "{shown:?}");
+    });
+
+    // What was seen of another ledger, or is not to be read, keeps nobody from anything.
+    let other = format!("{} 1000000\n", "0".repeat(64));
+    for text in [other.as_str(), "", "\0\0\0"] {
+        fs::write(&file, text).unwrap();
+        let ran = devnet.jangbu("cml1", &["show", A]);
+        assert_eq!(ran.code, 0, "{text:?}: {ran:?}");
+    }
+    // And it is right again with the next thing that becomes final.
+    assert_eq!(issue(&devnet, "cml1", C, &[]).code, 0);
+    let seen = fs::read_to_string(&file).unwrap();
+    assert!(seen.starts_with(ledger), "{seen}");
 }
 
 #[test]

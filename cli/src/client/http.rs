@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io::Read as _;
 use std::time::Duration;
 
+use jangbu_ledger::extent::Extent;
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Longest problem document in bytes.
 const PROBLEM_BYTES_MAX: u64 = 64 * 1024;
+
+/// The field that says how much of the ledger we know of.
+const KNOWN: &str = "jangbu-known";
 
 /// Why there is no good answer.
 #[derive(Debug)]
@@ -54,14 +58,19 @@ impl Http {
         Ok(Self { client })
     }
 
+    /// Reads a path; a node that has less than `known` says that it is behind.
     pub(super) fn get(
         &self,
         node: &str,
         path: &str,
         query: &[(&str, String)],
+        known: Option<Extent>,
         timeout: Duration,
     ) -> Result<Reply, Failure> {
-        let request = self.client.get(format!("{node}{path}")).query(query);
+        let mut request = self.client.get(format!("{node}{path}")).query(query);
+        if let Some(known) = known {
+            request = request.header(KNOWN, known.to_string());
+        }
         answer(request, timeout)
     }
 
@@ -112,6 +121,11 @@ impl Failure {
     /// Whether another node would say the same.
     pub(crate) fn is_definite(&self) -> bool {
         matches!(self, Self::Problem(problem) if !problem.is_unavailable())
+    }
+
+    /// Whether the same node will do better in a moment.
+    pub(crate) fn is_behind(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.is_behind())
     }
 
     /// As the error of a read, which can always be asked again.

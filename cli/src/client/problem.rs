@@ -51,8 +51,14 @@ impl Problem {
     pub fn is_unavailable(&self) -> bool {
         matches!(
             self.name.as_str(),
-            "unavailable" | "timed-out" | "pool-full"
+            "unavailable" | "behind" | "timed-out" | "pool-full"
         )
+    }
+
+    /// The node has less of the ledger than it was told that there is.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.name == "behind"
     }
 
     /// Too much to do: nothing was taken, and this is how long to wait.
@@ -70,7 +76,7 @@ impl Problem {
     /// As the error of a read.
     pub(super) fn of_read(self, node: &str) -> CliError {
         let code = match self.name.as_str() {
-            "unavailable" | "timed-out" | "pool-full" => Code::Unreachable,
+            "unavailable" | "behind" | "timed-out" | "pool-full" => Code::Unreachable,
             "not-final" => Code::Unknown,
             "bad-signature" | "unknown-key" | "revoked-key" => Code::Unauthorised,
             _ => Code::Input,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jangbu_ledger::block::Entry;
 use jangbu_ledger::envelope::Envelope;
+use jangbu_ledger::extent::Extent;
 use jangbu_ledger::id::{EnvelopeId, StatementId};
 use jangbu_ledger::receipt::Receipt;
 
@@ -191,6 +192,7 @@ impl<'a> Settler<'a> {
                 return Err(wrong("a statement is neither recorded nor refused"));
             }
         }
+        self.remember(envelope, verified.values().map(|(_, entry)| entry))?;
         let mut outcomes = Vec::with_capacity(answers.len());
         for answer in answers {
             let statement = answer.statement_id;
@@ -212,6 +214,25 @@ impl<'a> Settler<'a> {
         }
         self.vault.forget_envelope(&id)?;
         Ok(outcomes)
+    }
+
+    /// From now on, only nodes that have these entries are asked for what there is.
+    fn remember<'e>(
+        &self,
+        envelope: &Envelope,
+        entries: impl Iterator<Item = &'e Entry>,
+    ) -> Result<(), CliError> {
+        let Some(last) = entries.map(|entry| entry.sequence.0).max() else {
+            return Ok(());
+        };
+        self.vault.keep_known(Extent {
+            chain_id: envelope.chain_id,
+            entries: last.saturating_add(1),
+        })?;
+        if let Some(known) = self.vault.known()? {
+            self.client.knows(known);
+        }
+        Ok(())
     }
 
     /// Verifies one receipt: it holds, and it is of this statement.

@@ -336,8 +336,14 @@ impl Routes {
         method: Method,
         mut operation: Operation,
     ) -> Self {
-        // Whatever the handler does, its number and time are bounded.
-        operation.may_fail(&[Kind::PoolFull, Kind::TimedOut]);
+        // Whatever the handler does, its number and time are bounded, and nobody is shown less than
+        // they say they have seen, if they say so readably.
+        operation.may_fail(&[
+            Kind::PoolFull,
+            Kind::TimedOut,
+            Kind::Behind,
+            Kind::BadRequest,
+        ]);
         H::describe(&mut operation, path, &mut self.schemas);
         self.operations.push((path, method, operation));
         self

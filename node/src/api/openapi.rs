@@ -17,7 +17,9 @@ use super::routes::routes;
 const ABOUT: &str = "A node of a Jangbu ledger. Reads see what is committed on this node; only \
     receipts, proofs and checkpoints speak of what is final. Nothing in an answer has to be \
     believed: `entry_bytes` are the bytes that the log commits to, and receipts and bundles are \
-    verified by whoever reads them. Every error is a problem document (RFC 9457) whose `type` tells \
+    verified by whoever reads them. Any request may have a \
+    field `Jangbu-Known: LEDGER-ID ENTRIES`: how much of the ledger its sender knows to be final; a \
+    node that has less answers 503 `behind` instead of showing less. Every error is a problem document (RFC 9457) whose `type` tells \
     causes apart. HEAD is answered wherever GET is.";
 
 /// The document, made once.

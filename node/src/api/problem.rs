@@ -24,6 +24,7 @@ pub(super) enum Kind {
     TooLarge,
     PoolFull,
     Unavailable,
+    Behind,
     NotFound,
     NotFinal,
     BadRequest,
@@ -33,7 +34,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All of them.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::MalformedEnvelope,
         Self::WrongChain,
         Self::Expired,
@@ -43,6 +44,7 @@ impl Kind {
         Self::TooLarge,
         Self::PoolFull,
         Self::Unavailable,
+        Self::Behind,
         Self::NotFound,
         Self::NotFinal,
         Self::BadRequest,
@@ -66,6 +68,7 @@ impl Kind {
             Self::TooLarge => "too-large",
             Self::PoolFull => "pool-full",
             Self::Unavailable => "unavailable",
+            Self::Behind => "behind",
             Self::NotFound => "not-found",
             Self::NotFinal => "not-final",
             Self::BadRequest => "bad-request",
@@ -85,6 +88,7 @@ impl Kind {
             Self::TooLarge => "Too large",
             Self::PoolFull => "The node is busy",
             Self::Unavailable => "The node cannot serve this now",
+            Self::Behind => "The node is behind",
             Self::NotFound => "Not found",
             Self::NotFinal => "Not final yet",
             Self::BadRequest => "The request cannot be understood",
@@ -101,7 +105,7 @@ impl Kind {
             Self::BadSignature | Self::UnknownKey | Self::RevokedKey => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::PoolFull => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Behind => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound | Self::NotFinal => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
@@ -112,14 +116,14 @@ impl Kind {
     const fn retryable(self) -> bool {
         matches!(
             self,
-            Self::PoolFull | Self::Unavailable | Self::NotFinal | Self::TimedOut
+            Self::PoolFull | Self::Unavailable | Self::Behind | Self::NotFinal | Self::TimedOut
         )
     }
 
     /// Seconds after which to try again, where that is known.
     pub(super) const fn retry_after_s(self) -> Option<u64> {
         match self {
-            Self::PoolFull | Self::NotFinal => Some(1),
+            Self::PoolFull | Self::Behind | Self::NotFinal => Some(1),
             _ => None,
         }
     }
