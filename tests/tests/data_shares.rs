@@ -523,6 +523,7 @@ fn a_sealed_share_is_granted_to_an_auditor_who_alone_reads_it_and_the_share_says
     let steps = audited["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 8, "seven steps, and the grant");
     assert!(steps.iter().all(|step| step["counts"] == true));
+    assert_eq!(steps[7]["granted_to"], "marktamt");
     // The other party sees whom it was granted to.
     let seen = sharing.show("soyu", &[]);
     assert!(

@@ -81,7 +81,12 @@ impl Problem {
             "bad-signature" | "unknown-key" | "revoked-key" => Code::Unauthorised,
             _ => Code::Input,
         };
-        self.error(code, node)
+        let behind = self.is_behind();
+        let error = self.error(code, node);
+        match behind {
+            true => error.hint("run it again once it has caught up, or name another by --node URL"),
+            false => error,
+        }
     }
 
     /// As the error of an envelope that was not taken.

@@ -42,6 +42,9 @@ struct ShownStep<'a> {
     party: Option<Party>,
     #[serde(flatten)]
     deed: Option<&'a Deed>,
+    /// For a grant: the name of whom it lets read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted_to: Option<String>,
     occurrence: u32,
     /// Whether the vault has the step's document.
     document: bool,
@@ -80,6 +83,10 @@ pub(super) fn one(
             by,
             party: step.party,
             deed: step.deed.as_ref(),
+            granted_to: match &step.deed {
+                Some(Deed::Granted { to }) => Some(ctx.anchor()?.name_of(to)),
+                _ => None,
+            },
             occurrence: step.occurrence,
             document,
             counts: step.broken.is_none(),
@@ -172,7 +179,8 @@ fn text(shown: &Shown<'_>) -> String {
             "\n{:>8}  {name:<23}  {party:<9} {:<12}  {}",
             step.sequence, step.by, step.statement_id
         );
-        if let Some(more) = step.deed.and_then(details) {
+        let granted = step.granted_to.as_ref().map(|name| format!("to {name}"));
+        if let Some(more) = granted.or_else(|| step.deed.and_then(details)) {
             let _ = write!(text, "\n{:>8}  {more}", "");
         }
         if let Some(Deed::Used(usage)) = step.deed {
@@ -209,7 +217,6 @@ fn details(deed: &Deed) -> Option<String> {
             Some(sealing) => format!("root {}, {} bytes encrypted", sent.root, sealing.bytes),
             None => format!("root {}", sent.root),
         }),
-        Deed::Granted { to } => Some(format!("to {to}")),
         Deed::Received { root } => Some(format!("root {root}")),
         Deed::Rejected { reason } => Some(match reason {
             jangbu_ledger::share::Rejection::Differs { root } => format!("it has root {root}"),
