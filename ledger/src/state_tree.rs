@@ -19,6 +19,7 @@ use crate::id::StateRoot;
 
 mod checked;
 mod node;
+mod place;
 mod root;
 mod update;
 mod warm;

@@ -12,7 +12,8 @@ use borsh::BorshDeserialize;
 use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Version};
 
-use super::node::{Place, Stored, decode, nibble_of};
+use super::node::{Stored, decode};
+use super::place::{Place, nibble_of};
 use super::{StateKey, StateNodes, StateTreeError};
 use crate::id::StateRoot;
 

@@ -13,9 +13,8 @@
 
 use std::sync::Arc;
 
-use super::node::{
-    Branch, Child, Hash, Kind, Leaf, NULL_BYTES, Path, Place, Stored, decode, nibble_of,
-};
+use super::node::{Branch, Child, Hash, Kind, Leaf, NULL_BYTES, Stored, decode};
+use super::place::{Path, Place, nibble_of};
 use super::warm::Warmth;
 use super::{EMPTY_ROOT, StateKey, StateNodes, StateTreeError, StateUpdate};
 use crate::id::StateRoot;

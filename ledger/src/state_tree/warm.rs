@@ -15,7 +15,8 @@
 
 use std::sync::Arc;
 
-use super::node::{Branch, Path, Place};
+use super::node::Branch;
+use super::place::{Path, Place};
 
 /// Nibbles from the root to the deepest node that is kept.
 const DEPTH_MAX: usize = 3;

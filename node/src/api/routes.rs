@@ -98,7 +98,8 @@ fn records(routes: Routes) -> Routes {
         .get(
             "/v1/slots",
             subjects::slot,
-            about("Whether a slot of a sealed stream is used"),
+            about("Whether a slot of a sealed stream is used, or was at a height")
+                .fails(&[Kind::NotFound]),
         )
 }
 

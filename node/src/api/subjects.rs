@@ -357,6 +357,8 @@ pub(super) struct SlotQuery {
     /// The slot.
     #[schemars(with = "Slot")]
     slot: String,
+    /// As it was after the block at this height.
+    at: Option<u64>,
 }
 
 /// Whether a slot is used.
@@ -379,8 +381,10 @@ pub(super) async fn slot(
     let member: MemberId = params::parse("member", &params.member)?;
     let slot: Slot = params::parse("slot", &params.slot)?;
     read(&node, move |node| {
+        // What is in a slot stays: it was empty before that was recorded.
+        let end = end(node, params.at)?;
         let used: Option<SlotRecord> = record(&node.reader, &key::slot(&member, &slot))?;
-        let Some(SlotRecord { sequence }) = used else {
+        let Some(SlotRecord { sequence }) = used.filter(|used| used.sequence.0 < end) else {
             return Ok(Json(SlotAnswer {
                 used: false,
                 sequence: None,

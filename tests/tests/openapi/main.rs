@@ -106,6 +106,8 @@ fn questions(story: &Story) -> Vec<Asked> {
                     "?member={}&slot={}",
                     story.sealed.0, story.sealed.1
                 )),
+                ok(&format!("?member={member}&slot={none}&at={at}")),
+                lost(&format!("?member={member}&slot={none}&at={late}")),
                 bad("?member=x&slot=y"),
             ],
         ),
