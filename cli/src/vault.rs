@@ -172,23 +172,29 @@ impl Vault {
     ///
     /// [`CliError`] if the file exists and cannot be read.
     pub fn known(&self) -> Result<Option<Extent>, CliError> {
-        let line = read_if_there(&self.directory.join("known"), KNOWN_BYTES_MAX)?;
+        let line = read_if_there(&self.known_path(), KNOWN_BYTES_MAX)?;
         Ok(line.and_then(|line| str::from_utf8(&line).ok()?.trim_end().parse().ok()))
     }
 
-    /// Keeps that this much of a ledger was seen final. It only keeps nodes that are behind from
+    /// Keeps that this much of a ledger was seen final, and says how much ever was. It only keeps nodes that are behind from
     /// answering, so this does not wait for the disk, and of two at once either may stay.
     ///
     /// # Errors
     ///
     /// [`CliError`] naming the file that could not be written.
-    pub fn keep_known(&self, seen: Extent) -> Result<(), CliError> {
-        let before = self.known()?;
-        if before.is_some_and(|b| b.chain_id == seen.chain_id && b.entries >= seen.entries) {
-            return Ok(());
+    pub fn keep_known(&self, seen: Extent) -> Result<Extent, CliError> {
+        let same = |before: &Extent| before.chain_id == seen.chain_id;
+        match self.known()?.filter(same) {
+            Some(before) if before.entries >= seen.entries => Ok(before),
+            _ => {
+                store::write_unsynced(&self.known_path(), format!("{seen}\n").as_bytes())?;
+                Ok(seen)
+            }
         }
-        let path = self.directory.join("known");
-        store::write_unsynced(&path, format!("{seen}\n").as_bytes())
+    }
+
+    fn known_path(&self) -> PathBuf {
+        self.directory.join("known")
     }
 
     /// Keeps an envelope that is about to be sent; on the disk when this returns.

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use crate::id::ChainId;
 
+/// The field of a request's head in which a reader tells a node how much it knows.
+pub const KNOWN_FIELD: &str = "jangbu-known";
+
 /// The first so many entries of a ledger, as one line: `CHAIN-ID ENTRIES`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {

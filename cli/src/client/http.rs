@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io::Read as _;
 use std::time::Duration;
 
-use jangbu_ledger::extent::Extent;
+use jangbu_ledger::extent::{Extent, KNOWN_FIELD};
 use reqwest::blocking::{RequestBuilder, Response};
 use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
@@ -18,9 +18,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Longest problem document in bytes.
 const PROBLEM_BYTES_MAX: u64 = 64 * 1024;
-
-/// The field that says how much of the ledger we know of.
-const KNOWN: &str = "jangbu-known";
 
 /// Why there is no good answer.
 #[derive(Debug)]
@@ -69,7 +66,7 @@ impl Http {
     ) -> Result<Reply, Failure> {
         let mut request = self.client.get(format!("{node}{path}")).query(query);
         if let Some(known) = known {
-            request = request.header(KNOWN, known.to_string());
+            request = request.header(KNOWN_FIELD, known.to_string());
         }
         answer(request, timeout)
     }

@@ -76,7 +76,7 @@ impl Problem {
     /// As the error of a read.
     pub(super) fn of_read(self, node: &str) -> CliError {
         let code = match self.name.as_str() {
-            "unavailable" | "behind" | "timed-out" | "pool-full" => Code::Unreachable,
+            _ if self.is_unavailable() => Code::Unreachable,
             "not-final" => Code::Unknown,
             "bad-signature" | "unknown-key" | "revoked-key" => Code::Unauthorised,
             _ => Code::Input,

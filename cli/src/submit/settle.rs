@@ -225,13 +225,11 @@ impl<'a> Settler<'a> {
         let Some(last) = entries.map(|entry| entry.sequence.0).max() else {
             return Ok(());
         };
-        self.vault.keep_known(Extent {
+        let known = self.vault.keep_known(Extent {
             chain_id: envelope.chain_id,
             entries: last.saturating_add(1),
         })?;
-        if let Some(known) = self.vault.known()? {
-            self.client.knows(known);
-        }
+        self.client.knows(known);
         Ok(())
     }
 

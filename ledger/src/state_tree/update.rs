@@ -98,9 +98,13 @@ impl<'a> Updater<'a> {
     }
 
     fn bytes(&self, place: &Place) -> Result<Vec<u8>, StateTreeError> {
-        self.nodes
-            .node(&place.storage_key())?
-            .ok_or_else(|| place.damaged("is missing"))
+        self.bytes_at(place, &place.storage_key())
+    }
+
+    /// The same, where the key is at hand.
+    fn bytes_at(&self, place: &Place, key: &[u8]) -> Result<Vec<u8>, StateTreeError> {
+        let bytes = self.nodes.node(key)?;
+        bytes.ok_or_else(|| place.damaged("is missing"))
     }
 
     fn read(&self, place: &Place) -> Result<Stored, StateTreeError> {
@@ -127,8 +131,7 @@ impl<'a> Updater<'a> {
         value: Option<Hash>,
     ) -> Result<Became, StateTreeError> {
         let at = place.storage_key();
-        let bytes = self.nodes.node(&at)?;
-        let bytes = bytes.ok_or_else(|| place.damaged("is missing"))?;
+        let bytes = self.bytes_at(place, &at)?;
         if !Leaf::is_of(&bytes, &key) {
             let stored = decode(place, &bytes)?;
             return self.change_stored(place, stored, &[(key, value)]);

@@ -7,13 +7,10 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use jangbu_ledger::extent::Extent;
+use jangbu_ledger::extent::{Extent, KNOWN_FIELD};
 
 use super::Node;
 use super::problem::{Kind, Problem};
-
-/// The field of a request's head in which a reader says how much it knows, as an [`Extent`].
-const KNOWN: &str = "jangbu-known";
 
 /// Middleware: answers only those who know no more than what is final here.
 pub(super) async fn refuse(
@@ -28,13 +25,13 @@ pub(super) async fn refuse(
 }
 
 fn check(node: &Node, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(value) = headers.get(KNOWN) else {
+    let Some(value) = headers.get(KNOWN_FIELD) else {
         return Ok(());
     };
     let known = value.to_str().unwrap_or_default();
     let known: Extent = known
         .parse()
-        .map_err(|error| Problem::bad_request(format!("{KNOWN}: {error}")))?;
+        .map_err(|error| Problem::bad_request(format!("{KNOWN_FIELD}: {error}")))?;
     let here = node.waiters.last_final().map_or(0, |mark| mark.size);
     // What somebody knows of another ledger says nothing about this one.
     if known.chain_id != node.consortium.chain_id || known.entries <= here {
