@@ -226,11 +226,9 @@ fn a_revoked_key_signs_nothing_more_on_any_node() {
         .statements;
     by_itself.sign(&author.attestor);
     let refused = cluster.nodes[1].client().submit(&codec::encode(&by_itself));
-    assert_eq!(
-        refused.json()["outcomes"][0]["rule"],
-        "key.purpose",
-        "{refused}"
-    );
+    let outcome = &refused.json()["outcomes"][0];
+    assert_eq!(outcome["rule"], "key.purpose", "{refused}");
+    assert_eq!(outcome["type"], "urn:jangbu:problem:rule:key.purpose");
 
     let revoked = cluster.nodes[1].client().submit(&author.revocation());
     assert_eq!(

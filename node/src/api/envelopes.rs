@@ -21,7 +21,7 @@ use super::Node;
 use super::item;
 use super::limits::{body, read};
 use super::params::{Params, Segment};
-use super::problem::{Kind, Problem};
+use super::problem::{self, Kind, Problem};
 use crate::inbox::{Refused, Submission};
 
 /// How long a submission waits for finality if nothing is said, in milliseconds.
@@ -82,6 +82,10 @@ struct OutcomeAnswer {
     /// The block that recorded or refused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<Height>,
+    /// That as the `type` of a problem (RFC 9457): one for each rule.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^urn:jangbu:problem:rule:[a-z-]+\.[a-z-]+$"))]
+    problem: Option<String>,
     /// The id of the rule that it broke.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
@@ -277,6 +281,7 @@ fn answers(node: &Node, decided: Decided) -> Result<Vec<OutcomeAnswer>, Problem>
                     duplicate: false,
                     sequence: None,
                     height: Some(decided.height),
+                    problem: Some(problem::of_rule(rule)),
                     rule: Some(rule.id()),
                     message: Some(rule.explanation()),
                     receipt: None,
@@ -292,6 +297,7 @@ fn answers(node: &Node, decided: Decided) -> Result<Vec<OutcomeAnswer>, Problem>
             duplicate,
             sequence: Some(sequence),
             height: Some(height),
+            problem: None,
             rule: None,
             message: None,
             receipt: Some(receipt.to_string()),

@@ -6,11 +6,20 @@ use axum::response::{IntoResponse, Response};
 use jangbu_ledger::codec::CodecError;
 use jangbu_ledger::envelope::EnvelopeError;
 use jangbu_ledger::execute::OrderError;
+use jangbu_ledger::rules::Rule;
 use jangbu_ledger::state::StateError;
 use jangbu_replica::pool::AdmissionError;
 use jangbu_replica::store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What each problem's type begins with.
+const TYPES: &str = "urn:jangbu:problem:";
+
+/// The type of a refusal by a rule.
+pub(super) fn of_rule(rule: Rule) -> String {
+    format!("{TYPES}rule:{}", rule.id())
+}
 
 /// What went wrong, as programs tell causes apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +63,7 @@ impl Kind {
 
     /// Its `type` in a problem document.
     pub(super) fn uri(self) -> String {
-        format!("urn:jangbu:problem:{}", self.name())
+        format!("{TYPES}{}", self.name())
     }
 
     const fn name(self) -> &'static str {
