@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::jangbu;
+use crate::binary::{binary, jangbu};
 use crate::cluster::{OPERATORS, wait_until};
 
 mod saying;
@@ -33,6 +33,16 @@ pub struct Ran {
     pub out: String,
     /// Its standard error.
     pub err: String,
+}
+
+/// The directory of the programs under test.
+///
+/// # Panics
+///
+/// If they were not built.
+#[must_use]
+pub fn programs() -> PathBuf {
+    binary("jangbu").parent().unwrap().into()
 }
 
 impl Devnet {

@@ -1,0 +1,125 @@
+//! Whether what was printed is what a document shows.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What stands for anything: within a line, or alone on one for any lines.
+pub(super) const ANYTHING: &str = "…";
+
+/// What is another each time, and what stands for it when the two are compared.
+static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    [
+        (r"\b[0-9a-f]{8,}", "HASH"),
+        (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+        (r#""time_ms":\d+"#, "TIME"),
+        (r"\b\d+ (?:bytes|entries)", "SIZE"),
+        (r"\b(?:block|blocks|entry|bytes) +\d+", "PLACE"),
+        (r#""(?:sequence|height)": ?\d+"#, "PLACE"),
+        (r"^\d+  ", "PLACE "),
+        (r"(?:^id:|\bgives|\bindex) \d+", "PLACE"),
+        (r"\d of 4 validators", "QUORUM"),
+        (r"127\.0\.0\.1:\d+", "NODE"),
+        (r"\s+", " "),
+    ]
+    .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
+    .into()
+});
+
+/// Whether `printed` is what these lines show.
+pub(super) fn is_shown(shown: &[String], printed: &str) -> bool {
+    let plain = |line: &str| {
+        VARYING
+            .iter()
+            .fold(line.trim().to_owned(), |line, (varying, name)| {
+                varying.replace_all(&line, *name).into_owned()
+            })
+    };
+    let mut shown: Vec<String> = shown.iter().map(|line| plain(line)).collect();
+    while shown.last().is_some_and(String::is_empty) {
+        shown.pop();
+    }
+    let printed: Vec<String> = printed.trim_end().lines().map(plain).collect();
+    let parts: Vec<&[String]> = shown.split(|line| line == ANYTHING).collect();
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
+        return printed.is_empty();
+    };
+    if parts.len() == 1 {
+        return same(first, &printed);
+    }
+    // Each part as early as it can be: if there is a way at all, this is one.
+    let mut rest = match printed.split_at_checked(first.len()) {
+        Some((begun, rest)) if same(first, begun) => rest,
+        _ => return false,
+    };
+    for part in parts.iter().skip(1).take(parts.len().saturating_sub(2)) {
+        let places = 0..=rest.len().saturating_sub(part.len());
+        let after = places.filter_map(|at| rest.get(at..)?.split_at_checked(part.len()));
+        let Some((_, after)) = after.into_iter().find(|(here, _)| same(part, here)) else {
+            return false;
+        };
+        rest = after;
+    }
+    let at = rest.len().checked_sub(last.len());
+    at.and_then(|at| rest.get(at..))
+        .is_some_and(|end| same(last, end))
+}
+
+fn same(shown: &[String], printed: &[String]) -> bool {
+    let mut each = shown.iter().zip(printed);
+    shown.len() == printed.len() && each.all(|(shown, printed)| is_line(shown, printed))
+}
+
+/// Whether a line is what is shown of it.
+fn is_line(shown: &str, printed: &str) -> bool {
+    let parts: Vec<&str> = shown.split(ANYTHING).collect();
+    let [first, middle @ .., last] = &parts[..] else {
+        return shown == printed;
+    };
+    let Some(mut rest) = printed.strip_prefix(first) else {
+        return false;
+    };
+    for part in middle {
+        let Some((_, after)) = rest.split_once(part) else {
+            return false;
+        };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_shown;
+
+    fn shown(shown: &str, printed: &str) -> bool {
+        let lines: Vec<String> = shown.lines().map(str::to_owned).collect();
+        is_shown(&lines, printed)
+    }
+
+    #[test]
+    fn what_varies_may_vary() {
+        assert!(shown(
+            "recorded  dddb4cf5…, entry 1 in block 1",
+            "recorded  dddb4cf60123456789, entry 71 in block 20\n"
+        ));
+        assert!(shown(
+            "at 2026-11-29T22:09:01.965Z by a",
+            "at 2031-01-02T03:04:05.6Z by a"
+        ));
+        assert!(shown("a\n…\nz", "a\nb\nc\nz"));
+        assert!(shown("a\n…\nm\n…", "a\nb\nm\nn\n"));
+        assert!(shown("…\nz", "z"));
+    }
+
+    #[test]
+    fn nothing_else_may() {
+        assert!(!shown("14 recorded", "13 recorded"));
+        assert!(!shown("a\n…\nz", "a\nb\nc"));
+        assert!(!shown("a\n…\nm\n…\nz", "a\nz"));
+        assert!(!shown("a", "a\nb"));
+        assert!(!shown("a\nb", "a"));
+        assert!(!shown("by amperia …", "by hanbit, in force"));
+        assert!(!shown("a…a", "a"));
+    }
+}
