@@ -9,7 +9,6 @@
 //! bound. Reads see what is committed on this node; only receipts, proofs and checkpoints speak
 //! of what is final.
 
-mod ahead;
 mod behind;
 mod chain;
 mod described;

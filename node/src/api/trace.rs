@@ -1,9 +1,12 @@
 //! What a product is made of, and what contains it, as far as this ledger says.
 
+mod ahead;
+mod link;
 mod place;
 mod stated;
 mod walk;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,15 +16,16 @@ use jangbu_ledger::identifier::{IDENTIFIER_BYTES_MAX, Identifier};
 use jangbu_ledger::statement::{Basis, Quantity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::Node;
-use super::ahead::Ahead;
 use super::chain::empty;
 use super::limits::read;
 use super::params::{self, Params};
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::subjects::{PassportAnswer, state_at};
 
+use ahead::Ahead;
 use place::Place;
 use stated::Relation;
 use walk::Walk;
@@ -75,9 +79,11 @@ pub(super) struct Trace {
     height: Height,
     /// The things that the links of this part are the first to lead to, nearest first; in the first
     /// part the root before them.
-    nodes: Vec<TraceNode>,
+    #[schemars(with = "Vec<TraceNode<'static>>")]
+    nodes: Vec<Box<RawValue>>,
     /// The links between the things.
-    edges: Vec<TraceEdge>,
+    #[schemars(with = "Vec<TraceEdge<'static>>")]
+    edges: Vec<Box<RawValue>>,
     /// Whether a bound left something out.
     truncated: bool,
     /// What to ask for `after` to get the next part; nothing if there is none.
@@ -86,13 +92,13 @@ pub(super) struct Trace {
 
 /// A thing that was reached.
 #[derive(Debug, Serialize, JsonSchema)]
-struct TraceNode {
+struct TraceNode<'a> {
     /// Its canonical name.
-    identifier: Identifier,
+    identifier: &'a Identifier,
     /// Whether its own company said anything about it.
     known: bool,
     /// Who answers for it.
-    owner_name: Option<String>,
+    owner_name: Option<&'a str>,
     /// Its passport.
     passport: Option<PassportAnswer>,
     /// Whether its company said that its components are all.
@@ -103,11 +109,11 @@ struct TraceNode {
 
 /// A link between two things.
 #[derive(Debug, Serialize, JsonSchema)]
-struct TraceEdge {
+struct TraceEdge<'a> {
     /// What contains it.
-    parent: Identifier,
+    parent: &'a Identifier,
     /// What is contained.
-    child: Identifier,
+    child: &'a Identifier,
     /// How.
     relation: Relation,
     /// The statement that says so.
@@ -117,16 +123,22 @@ struct TraceEdge {
     /// Built or planned.
     basis: Basis,
     /// How much of it, when stated.
-    quantity: Option<Quantity>,
+    quantity: Option<&'a Quantity>,
     /// Whether who has the child stands by it.
     #[schemars(extend("enum" = ["asserted", "confirmed", "contested"]))]
     status: &'static str,
     /// Who says so.
-    asserted_by: String,
+    asserted_by: Cow<'a, str>,
     /// Who has the child and stands by it.
-    confirmed_by: Option<String>,
+    confirmed_by: Option<Cow<'a, str>>,
     /// Who has the child and denies it.
-    contested_by: Option<String>,
+    contested_by: Option<Cow<'a, str>>,
+}
+
+/// A part of the answer, written where it is made, by as many threads as make them.
+fn written(part: &impl Serialize) -> Result<Box<RawValue>, Problem> {
+    let unwritable = |error| Problem::new(Kind::Unavailable, format!("cannot be written: {error}"));
+    to_raw_value(part).map_err(unwritable)
 }
 
 pub(super) async fn trace(
@@ -152,14 +164,12 @@ pub(super) async fn trace(
         return Err(Problem::bad_request(detail));
     }
     read(&node, move |node| {
-        let chain = node.consortium.chain_id;
         let view = match at {
-            None => Ahead::now(&node.reader, chain)?.ok_or_else(empty)?,
-            Some(height) => Ahead::at(&node.reader, chain, height, state_at(node, height)?),
+            None => Ahead::now(node)?.ok_or_else(empty)?,
+            Some(height) => Ahead::at(node, height, state_at(node, height)?),
         };
         let passed = after.map_or(0, |place| place.links);
         let mut walk = Walk::new(
-            node,
             view,
             params.direction,
             root,
