@@ -60,9 +60,12 @@ pub(super) fn draw(traced: &Traced) -> String {
          <text class=\"sub\" x=\"{MARGIN}\" y=\"50\">{summary}</text>\n",
         escaped(&heading(traced))
     );
+    // No line through what is written beside another.
+    let mut labels = String::new();
     for edge in &traced.trace.edges {
-        link(&mut text, edge, &graph, &places);
+        link(&mut text, &mut labels, edge, &graph, &places);
     }
+    text.push_str(&labels);
     for (thing, place) in &places {
         card(&mut text, &graph, thing, *place);
     }
@@ -144,6 +147,7 @@ fn card(text: &mut String, graph: &Graph<'_>, thing: &Identifier, place: Place) 
 
 fn link(
     text: &mut String,
+    labels: &mut String,
     edge: &TraceEdge,
     graph: &Graph<'_>,
     places: &BTreeMap<&Identifier, Place>,
@@ -173,11 +177,13 @@ fn link(
         escaped(&graph.says(edge))
     );
     if let Some(beside) = graph.label(edge) {
+        // Three quarters along the curve, where lines that begin together have parted.
+        let along = |from: usize, to: usize| (5 * from + 27 * to) / 32;
         let _ = writeln!(
-            text,
+            labels,
             "<text class=\"amount\" x=\"{}\" y=\"{}\">{}</text>",
-            usize::midpoint(x1, x2),
-            usize::midpoint(y1, y2).saturating_sub(6),
+            along(x1, x2).saturating_sub(bend * 9 / 32),
+            along(y1, y2).saturating_sub(6),
             escaped(&shortened(&beside))
         );
     }
