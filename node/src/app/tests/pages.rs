@@ -186,3 +186,56 @@ async fn pages_taken_while_the_ledger_grows_are_the_whole_of_it() {
     }
     running.stop(&alone.config()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lot_in_thousands_of_products_is_recalled_with_each_of_them() {
+    let alone = Alone::new();
+    let running = alone.start().await;
+    let name =
+        |n: u32| Identifier::parse(&format!("urn:uuid:00000000-0000-4000-8000-{n:012x}")).unwrap();
+    let of = |n: u32, said: Statement| Statement {
+        streams: vec![Stream::Open(name(n))],
+        ..said
+    };
+    // More than are read of a thing at once, and more than one thread looks up.
+    let (lot, count) = (name(0), 2_300);
+    for numbers in [1..=count / 2, count / 2 + 1..=count] {
+        let said = numbers.flat_map(|n| [of(n, issued()), of(n, contains(lot.clone()))]);
+        let (status, answer) = post(&running, &alone.envelope(said.collect())).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    // Some of them go into one thing together.
+    let pallet = count + 1;
+    let packed = (1..=100).map(|n| of(pallet, contains(name(n))));
+    let packed = std::iter::once(of(pallet, issued())).chain(packed);
+    let (status, answer) = post(&running, &alone.envelope(packed.collect())).await;
+    assert_eq!(status, 200, "{answer}");
+
+    let path = format!("/v1/trace?identifier={lot}&direction=up");
+    let whole = get(&running, &path).await;
+    let (nodes, edges) = (&whole["nodes"], &whole["edges"]);
+    let parents: Vec<&str> = edges
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| edge["parent"].as_str().unwrap())
+        .collect();
+    let expected = (1..=count).chain(std::iter::repeat_n(pallet, 100));
+    let expected: Vec<String> = expected.map(|n| name(n).to_string()).collect();
+    assert_eq!(parents, expected);
+    let reached = nodes.as_array().unwrap();
+    let expected = std::iter::once(0).chain(1..=pallet);
+    for (node, n) in reached.iter().zip(expected) {
+        assert_eq!(node["identifier"], name(n).to_string(), "{node}");
+        assert_eq!(node["known"], n != 0, "{node}");
+        let version = if n == 0 { Value::Null } else { 1.into() };
+        assert_eq!(node["passport"]["version"], version, "{node}");
+    }
+    assert_eq!(reached.len(), usize::try_from(pallet).unwrap() + 1);
+    // In parts, and as of that block, whose state is not the last one's: the same.
+    let height = whole["height"].as_u64().unwrap();
+    record(&alone, &running, of(1, contains(name(pallet + 1)))).await;
+    let was = parts(&running, &format!("{path}&at={height}"), 999, async || {}).await;
+    assert_eq!((&was.0, &was.1), (reached, edges.as_array().unwrap()));
+    running.stop(&alone.config()).await.unwrap();
+}
