@@ -64,10 +64,12 @@ impl Links<'_> {
             let said = self.view.said_at(&wanted)?;
             let mut room = LINKS_BYTES_MAX;
             let mut links_at = |from: &Reached, at: &Sequence| {
+                if room == 0 {
+                    return None;
+                }
                 let found = said.binary_search_by_key(at, |said| said.at).ok()?;
                 // What fails is made again, and named, when the walk comes to it.
-                let links = self.of(&from.identifier, said.get(found)?).ok();
-                let links = links.filter(|_| room > 0)?;
+                let links = self.of(&from.identifier, said.get(found)?).ok()?;
                 room = room.saturating_sub(links.iter().map(Link::bytes).sum());
                 Some(links)
             };

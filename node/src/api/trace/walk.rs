@@ -99,7 +99,11 @@ impl<'a> Walk<'a> {
 
     /// Walks until there is nothing more to show.
     pub(super) fn run(&mut self, depth_max: u32) -> Result<(), Problem> {
-        while !self.open.is_empty() {
+        while let Some(nearest) = self.open.front() {
+            if self.truncated && nearest.depth >= depth_max {
+                // That there is more beyond is known, and no nearer thing is left.
+                break;
+            }
             let together = self.open.len().min(AHEAD);
             let things: Vec<Reached> = self.open.drain(..together).collect();
             let spoken = self.links.look(&things)?;

@@ -232,6 +232,12 @@ async fn a_lot_in_thousands_of_products_is_recalled_with_each_of_them() {
         assert_eq!(node["passport"]["version"], version, "{node}");
     }
     assert_eq!(reached.len(), usize::try_from(pallet).unwrap() + 1);
+    // What is deeper than asked for is left out, and said to be.
+    for (depth, links) in [(0, 0), (1, 2_300), (2, 2_400)] {
+        let some = get(&running, &format!("{path}&depth={depth}")).await;
+        assert_eq!(some["edges"].as_array().unwrap().len(), links, "{depth}");
+        assert_eq!(some["truncated"], depth < 2, "{depth}");
+    }
     // In parts, and as of that block, whose state is not the last one's: the same.
     let height = whole["height"].as_u64().unwrap();
     record(&alone, &running, of(1, contains(name(pallet + 1)))).await;
