@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use jangbu_genesis::TrustAnchor;
 use jangbu_ledger::bundle::{
     self, BUNDLE_BYTES_MAX, Bundle, Failure, Finding, OpenedDocument, Report, StatementReport,
     Verdict,
@@ -78,7 +79,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     if bundle.documents.is_empty() {
         return Err(unreadable(&"it discloses nothing").hint("check a proof with: jangbu verify"));
     }
-    let result = bundle::verify(&bundle, &ctx.anchor()?.verifier());
+    let anchor = ctx.anchor()?;
+    let result = bundle::verify(&bundle, &anchor.verifier());
     let verdict = result
         .as_ref()
         .err()
@@ -90,7 +92,10 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
         file: &args.file,
         verdict,
         reason: result.as_ref().err().map(reason),
-        documents: result.as_ref().map(opened).unwrap_or_default(),
+        documents: result
+            .as_ref()
+            .map(|report| opened(report, anchor))
+            .unwrap_or_default(),
         checked: result.as_ref().map_or(&[], |report| &report.checked),
         not_checked: result.as_ref().map_or(&[], |report| &report.not_checked),
     };
@@ -98,14 +103,14 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(verdict.exit_code()))
 }
 
-fn opened(report: &Report) -> Vec<Opened<'_>> {
+fn opened<'a>(report: &'a Report, anchor: &TrustAnchor) -> Vec<Opened<'a>> {
     let statement = |document: &OpenedDocument| {
         let mut all = report.statements.iter();
         all.find(|shown| shown.sequence == document.sequence)
     };
     let documents = report.documents.iter();
     documents
-        .filter_map(|document| statement(document).map(|shown| of(report, document, shown)))
+        .filter_map(|document| statement(document).map(|shown| of(report, document, shown, anchor)))
         .collect()
 }
 
@@ -113,6 +118,7 @@ fn of<'a>(
     report: &'a Report,
     document: &'a OpenedDocument,
     shown: &'a StatementReport,
+    anchor: &TrustAnchor,
 ) -> Opened<'a> {
     let standing = report.findings.iter().find_map(|finding| match finding {
         Finding::Complete(subject) if subject.identifier == document.subject => {
@@ -131,7 +137,7 @@ fn of<'a>(
         member: &shown.member_name,
         standing,
         document,
-        said: sentence(&shown.statement),
+        said: sentence(&shown.statement, anchor),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::client::{EnvelopeAnswer, Finality, Side, StatementAnswer, SubjectAnsw
 use crate::context::Context;
 use crate::document::Opening;
 use crate::error::CliError;
-use crate::view::{View, sentence, short, streams, table};
+use crate::view::{View, short, streams, table};
 
 /// Lines of a document that people are shown.
 const DOCUMENT_LINES_MAX: usize = 24;
@@ -176,7 +176,7 @@ impl StatementShown {
         };
         let mut rows = vec![
             ("statement", view.statement_id.to_string()),
-            ("says", sentence(&view.statement)),
+            ("says", view.says.clone()),
             ("by", format!("{} (key {})", view.member, view.key_id)),
             ("status", status),
             (

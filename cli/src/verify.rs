@@ -93,7 +93,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
     if let Some(exit_code) = run_single(args, &bytes, ctx)? {
         return Ok(exit_code);
     }
-    let anchor = ctx.anchor()?.verifier();
+    let founding = ctx.anchor()?;
+    let anchor = founding.verifier();
     let openings = args
         .documents
         .iter()
@@ -154,7 +155,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<ExitCode, CliError> {
         report,
         judgement,
     };
-    ctx.output.object(&answer, || text::answer(&answer));
+    ctx.output
+        .object(&answer, || text::answer(&answer, founding));
     Ok(ExitCode::from(verdict.exit_code()))
 }
 

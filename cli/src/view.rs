@@ -33,6 +33,9 @@ pub struct View {
     pub envelope_id: EnvelopeId,
     /// What was said.
     pub statement: Statement,
+    /// That in a line.
+    #[serde(skip)]
+    pub says: String,
 }
 
 impl View {
@@ -49,6 +52,7 @@ impl View {
             key_id: said.key_id,
             envelope_id: said.envelope_id,
             statement: said.statement.clone(),
+            says: sentence(&said.statement, anchor),
         })
     }
 
@@ -57,21 +61,23 @@ impl View {
     pub fn line(&self) -> String {
         format!(
             "{:>7}  {}  {:<12}  {}",
-            self.sequence,
-            self.time,
-            self.member,
-            sentence(&self.statement)
+            self.sequence, self.time, self.member, self.says
         )
     }
 }
 
 /// A statement in one line, fit for a terminal: a node may show one that no ledger would take.
 #[must_use]
-pub fn sentence(statement: &Statement) -> String {
-    printable(&said(statement))
+pub fn sentence(statement: &Statement, anchor: &TrustAnchor) -> String {
+    printable(&said(statement, anchor))
 }
 
-fn said(statement: &Statement) -> String {
+fn said(statement: &Statement, anchor: &TrustAnchor) -> String {
+    // Who became a member later has no name here.
+    let name = |id| {
+        let member = anchor.member(id);
+        member.map_or_else(|| short(id), |member| member.name.clone())
+    };
     let subject = statement
         .subject()
         .map_or_else(String::new, ToString::to_string);
@@ -141,7 +147,7 @@ fn said(statement: &Statement) -> String {
             line
         }
         Kind::HandoverOffered { of, to } => {
-            format!("offers {} of {subject} to {}", lower(of), short(to))
+            format!("offers {} of {subject} to {}", lower(of), name(to))
         }
         Kind::HandoverAccepted { offer } => {
             format!("takes {subject} over (offer {})", short(offer))
@@ -203,7 +209,7 @@ fn said(statement: &Statement) -> String {
         }
         Kind::ShareStep { with, deed } => {
             let step = deed.step().name().replace('_', " ");
-            format!("in the data share {subject} with {}: {step}", short(with))
+            format!("in the data share {subject} with {}: {step}", name(with))
         }
         Kind::EvidenceRecorded { equivocation } => {
             let offence = equivocation.offence();

@@ -82,7 +82,7 @@ struct Summary {
 ///
 /// [`CliError`] if no node shows the log, or the vault cannot be unlocked.
 pub(super) fn run(ctx: &Context) -> Result<ExitCode, CliError> {
-    let (own, chain) = (ctx.member()?.id(), ctx.chain_id()?);
+    let (own, chain, anchor) = (ctx.member()?.id(), ctx.chain_id()?, ctx.anchor()?);
     let open = ctx.open_vault()?;
     let mut orphans: BTreeSet<StatementId> = open.vault.openings()?.into_iter().collect();
     let mut summary = Summary::default();
@@ -130,7 +130,7 @@ pub(super) fn run(ctx: &Context) -> Result<ExitCode, CliError> {
             format!(
                 "{:>7}  {statement_id}  {}: {}",
                 entry.sequence,
-                sentence(statement),
+                sentence(statement, anchor),
                 unopened.problem
             )
         });

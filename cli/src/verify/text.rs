@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use jangbu_genesis::TrustAnchor;
 use jangbu_ledger::bundle::{
     Composition, Failure, Finding, OpenedDocument, Report, SubjectReport, Verdict,
 };
@@ -53,11 +54,11 @@ pub(crate) fn checks<'a>(
     text
 }
 
-pub(super) fn answer(answer: &Answer<'_>) -> String {
+pub(super) fn answer(answer: &Answer<'_>, anchor: &TrustAnchor) -> String {
     let mut text = headline(answer.verdict, answer.file, answer.reason.as_deref());
     match &answer.report {
         Some(report) => {
-            text.push_str(&body(report));
+            text.push_str(&body(report, anchor));
             if let Some(judgement) = &answer.judgement {
                 text.push('\n');
                 text.push_str(&check::text(judgement));
@@ -68,7 +69,7 @@ pub(super) fn answer(answer: &Answer<'_>) -> String {
     text
 }
 
-fn body(report: &Report) -> String {
+fn body(report: &Report, anchor: &TrustAnchor) -> String {
     let mut text = String::from("\n");
     let checkpoint = &report.checkpoint;
     let mut rows = vec![(
@@ -125,7 +126,7 @@ fn body(report: &Report) -> String {
                 shown.sequence,
                 rfc3339(shown.time_ms),
                 shown.member_name,
-                sentence(&shown.statement)
+                sentence(&shown.statement, anchor)
             );
         }
         let more = report.statements.len().saturating_sub(STATEMENTS_MAX);
