@@ -37,7 +37,7 @@ text{font-family:system-ui,'Segoe UI','Noto Sans','Noto Sans CJK KR',sans-serif;
 .link{fill:none;stroke:#4a7ab5;stroke-width:1.8}\
 .asserted{stroke-dasharray:6 5}\
 .denied{stroke:#c62f3b;stroke-dasharray:6 5}\
-.amount{font-size:11px;fill:#3d4d5c;text-anchor:middle;paint-order:stroke;stroke:#f7f9fb;stroke-width:5px}";
+.amount{font-size:11px;fill:#3d4d5c;text-anchor:end;paint-order:stroke;stroke:#f7f9fb;stroke-width:5px}";
 
 pub(super) fn draw(traced: &Traced) -> String {
     let graph = traced.graph();
@@ -177,13 +177,13 @@ fn link(
         escaped(&graph.says(edge))
     );
     if let Some(beside) = graph.label(edge) {
-        // Three quarters along the curve, where lines that begin together have parted.
-        let along = |from: usize, to: usize| (5 * from + 27 * to) / 32;
+        // At the far end, where lines that begin together have parted.
         let _ = writeln!(
             labels,
             "<text class=\"amount\" x=\"{}\" y=\"{}\">{}</text>",
-            along(x1, x2).saturating_sub(bend * 9 / 32),
-            along(y1, y2).saturating_sub(6),
+            x2.saturating_sub(10),
+            // Three quarters along the curve: lines that end together have not met yet.
+            ((5 * y1 + 27 * y2) / 32).saturating_sub(6),
             escaped(&shortened(&beside))
         );
     }
@@ -256,6 +256,8 @@ mod tests {
         assert_eq!(text.matches("<g>").count(), 3);
         assert_eq!(text.matches("<path").count(), 4);
         assert_eq!(text.matches("link denied").count(), 1);
+        // No line goes through what is written beside another.
+        assert!(text.rfind("<path") < text.find("class=\"amount\""));
         assert!(text.contains("What https://example.com/car is made of"));
         assert!(draw(&traced(Direction::Up)).contains("What contains"));
     }

@@ -82,7 +82,7 @@ struct OutcomeAnswer {
     /// The block that recorded or refused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<Height>,
-    /// That as the `type` of a problem (RFC 9457): one for each rule.
+    /// The `type` of a problem (RFC 9457) for the rule that it broke, one for each rule.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^urn:jangbu:problem:rule:[a-z-]+\.[a-z-]+$"))]
     problem: Option<String>,

@@ -1,6 +1,6 @@
 //! What a product is made of, and what contains it, as far as this ledger says.
 
-mod ahead;
+mod as_of;
 mod link;
 mod place;
 mod stated;
@@ -25,7 +25,7 @@ use super::params::{self, Params};
 use super::problem::{Kind, Problem};
 use super::subjects::{PassportAnswer, state_at};
 
-use ahead::Ahead;
+use as_of::AsOf;
 use place::Place;
 use stated::Relation;
 use walk::Walk;
@@ -165,8 +165,8 @@ pub(super) async fn trace(
     }
     read(&node, move |node| {
         let view = match at {
-            None => Ahead::now(node)?.ok_or_else(empty)?,
-            Some(height) => Ahead::at(node, height, state_at(node, height)?),
+            None => AsOf::now(node)?.ok_or_else(empty)?,
+            Some(height) => AsOf::at(node, height, state_at(node, height)?),
         };
         let passed = after.map_or(0, |place| place.links);
         let mut walk = Walk::new(

@@ -17,7 +17,9 @@ enum Within {
     /// A block that is not run.
     Aside,
     /// Commands with what they print.
-    Console,
+    Console {
+        is_first: bool,
+    },
     /// Commands alone, or commands that are not shown.
     Commands(Step),
 }
@@ -34,16 +36,17 @@ pub(super) fn steps(text: &str) -> Vec<Step> {
                     is_skipped = false;
                     Within::Aside
                 }
-                "```console" => Within::Console,
+                "```console" => Within::Console { is_first: true },
                 "```sh" => Within::Commands(Step::new(line, None)),
-                text if text.starts_with("```") => Within::Aside,
+                "```" | "```json" | "```text" => Within::Aside,
+                text if text.trim_start().starts_with("```") => panic!("line {line}: {text}"),
                 text => {
                     is_skipped |= text.starts_with("<!-- not run: ");
                     Within::Text
                 }
             },
             Within::Aside if text == "```" => Within::Text,
-            Within::Console if text == "```" => Within::Text,
+            Within::Console { .. } if text == "```" => Within::Text,
             Within::Commands(step) if matches!(text, "```" | "-->") => {
                 steps.push(step);
                 Within::Text
@@ -52,7 +55,8 @@ pub(super) fn steps(text: &str) -> Vec<Step> {
                 step.add(text);
                 Within::Commands(step)
             }
-            Within::Console => {
+            Within::Console { is_first } => {
+                assert!(!is_first || text.starts_with("$ "), "line {line}: {text}");
                 if let Some(command) = text.strip_prefix("$ ") {
                     steps.push(Step::new(line, Some(Vec::new())));
                     goes_on = add(&mut steps, command);
@@ -63,7 +67,7 @@ pub(super) fn steps(text: &str) -> Vec<Step> {
                 } else if let Some(shown) = steps.last_mut().and_then(|step| step.shown.as_mut()) {
                     shown.push(text.to_owned());
                 }
-                Within::Console
+                Within::Console { is_first: false }
             }
             Within::Aside => Within::Aside,
         };
@@ -93,5 +97,49 @@ impl Step {
     fn add(&mut self, text: &str) {
         self.command.push_str(text);
         self.command.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::steps;
+
+    #[test]
+    fn what_is_run_is_told_from_what_it_prints() {
+        let text = "
+<!-- run
+hidden
+-->
+```console
+$ one \\
+  more
+printed
+$ for x in y; do
+>     two
+> done
+```
+<!-- not run: why -->
+```sh
+three
+```
+```sh
+four
+five
+```
+";
+        let found: Vec<_> = steps(text)
+            .into_iter()
+            .map(|step| (step.line, step.command, step.shown))
+            .collect();
+        let shown = |lines: &[&str]| Some(lines.iter().map(|&line| line.to_owned()).collect());
+        assert_eq!(
+            found,
+            [
+                (2, "hidden\n".to_owned(), None),
+                (6, "one \\\n  more\n".to_owned(), shown(&["printed"])),
+                (9, "for x in y; do\n    two\ndone\n".to_owned(), shown(&[])),
+                (17, "four\nfive\n".to_owned(), None),
+            ]
+        );
     }
 }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use jangbu_ledger::id::{MemberId, Sequence, SubjectId};
 use jangbu_ledger::identifier::Identifier;
-use jangbu_ledger::state::{LinkRecord, PackedRecord, TransformationRecord, key};
+use jangbu_ledger::state::{PackedRecord, key};
 use jangbu_replica::store::{StoreError, StreamSide};
 use serde_json::value::RawValue;
 
 use super::super::problem::Problem;
 use super::super::subjects::record;
-use super::ahead::{Ahead, Said, in_their_order, in_two, sorted};
+use super::as_of::{AsOf, Said, Stands, in_their_order, in_two, sorted};
 use super::stated::{Relation, Stated, stated};
 use super::walk::Reached;
 use super::{Direction, TraceEdge, written};
@@ -18,7 +18,7 @@ use crate::store::StreamPosition;
 
 /// Statements of one stream read at a time.
 pub(super) const CHUNK: usize = 1000;
-/// Links made ahead, in bytes; those of the last statement may go beyond it.
+/// Links that one thread makes ahead, in bytes; those of the last statement may go beyond it.
 const LINKS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A link that leads on.
@@ -28,7 +28,7 @@ pub(super) struct Link {
     /// That thing's id, which costs a hash to make.
     pub(super) id: SubjectId,
     /// The link as the answer shows it, a [`TraceEdge`].
-    pub(super) shown: Box<RawValue>,
+    pub(super) json: Box<RawValue>,
 }
 
 /// What was found of a thing ahead.
@@ -47,13 +47,19 @@ struct Standing {
 
 /// The links of a ledger, one way.
 pub(super) struct Links<'a> {
-    pub(super) view: Ahead<'a>,
+    pub(super) view: AsOf<'a>,
     pub(super) direction: Direction,
 }
 
 impl Links<'_> {
-    /// What will be asked for when these things are followed; for each.
-    pub(super) fn look(&self, things: &[Reached]) -> Result<Vec<Spoken>, Problem> {
+    /// What will be asked for when these things are followed; for each. Of those at `depth_max` or
+    /// beyond it only whether there is a link; `most` links in all, or a few more.
+    pub(super) fn look(
+        &self,
+        things: &[Reached],
+        depth_max: u32,
+        most: u64,
+    ) -> Result<Vec<Spoken>, Problem> {
         in_two(things, |things| {
             let (ids, order) = sorted(things.iter().map(|thing| thing.id));
             let places = in_their_order(order, self.first_places(&ids)?);
@@ -62,22 +68,34 @@ impl Links<'_> {
             wanted.sort_unstable();
             wanted.dedup();
             let said = self.view.said_at(&wanted)?;
-            let mut room = LINKS_BYTES_MAX;
+            let (mut left, mut room) = (most, LINKS_BYTES_MAX);
             let mut links_at = |from: &Reached, at: &Sequence| {
-                if room == 0 {
+                if left == 0 || room == 0 {
                     return None;
                 }
                 let found = said.binary_search_by_key(at, |said| said.at).ok()?;
                 // What fails is made again, and named, when the walk comes to it.
                 let links = self.of(&from.identifier, said.get(found)?).ok()?;
+                left = left.saturating_sub(links.len() as u64);
                 room = room.saturating_sub(links.iter().map(Link::bytes).sum());
                 Some(links)
             };
             let each = things.iter().zip(places);
             Ok(each
-                .map(|(from, places)| Spoken {
-                    links: places.iter().map_while(|at| links_at(from, at)).collect(),
-                    places,
+                .map(|(from, places)| {
+                    let mut is_known = false;
+                    let links = places.iter().map_while(|at| {
+                        if is_known {
+                            return None;
+                        }
+                        let links = links_at(from, at)?;
+                        is_known = from.depth >= depth_max && !links.is_empty();
+                        Some(links)
+                    });
+                    Spoken {
+                        links: links.collect(),
+                        places,
+                    }
                 })
                 .collect())
         })
@@ -115,7 +133,7 @@ impl Links<'_> {
     /// The links that a statement states from this thing on.
     pub(super) fn of(&self, from: &Identifier, said: &Said) -> Result<Vec<Link>, Problem> {
         let recorded = &said.recorded;
-        let mut links = Vec::new();
+        let (mut links, mut stands) = (Vec::new(), None);
         for stated in stated(&recorded.statement) {
             let (here, to) = match self.direction {
                 Direction::Down => (stated.parent, stated.child),
@@ -125,19 +143,25 @@ impl Links<'_> {
             if here != from || (self.direction == Direction::Down && !goes_down) {
                 continue;
             }
-            let Some(standing) = self.standing(said, &stated)? else {
+            // Once for all links of a statement.
+            let stands = match &stands {
+                Some(known) => known,
+                None => stands.insert(self.view.stands(said)?),
+            };
+            let Some(standing) = self.standing(said, &stated, stands)? else {
                 continue;
             };
             links.push(Link {
                 to: to.clone(),
                 id: to.subject_id(),
-                shown: self.shown(said, &stated, &standing)?,
+                json: self.edge(said, &stated, &standing)?,
             });
         }
         Ok(links)
     }
 
-    fn shown(
+    /// A link as the answer shows it.
+    fn edge(
         &self,
         said: &Said,
         stated: &Stated<'_>,
@@ -148,7 +172,7 @@ impl Links<'_> {
             Some(name) => Cow::Borrowed(name),
             None => Cow::Owned(member.to_string()),
         };
-        let edge = TraceEdge {
+        written(&TraceEdge {
             parent: stated.parent,
             child: stated.child,
             relation: stated.relation,
@@ -164,49 +188,42 @@ impl Links<'_> {
             asserted_by: name(&said.recorded.member),
             confirmed_by: standing.confirmed_by.as_ref().map(name),
             contested_by: standing.contested_by.as_ref().map(name),
-        };
-        written(&edge)
+        })
     }
 
     /// Who stands by a link that a statement states; `None` if it does not hold any more.
-    fn standing(&self, said: &Said, link: &Stated<'_>) -> Result<Option<Standing>, Problem> {
-        let by_author = Standing {
-            confirmed_by: Some(said.recorded.member),
-            contested_by: None,
+    fn standing(
+        &self,
+        said: &Said,
+        link: &Stated<'_>,
+        stands: &Stands,
+    ) -> Result<Option<Standing>, Problem> {
+        let by = |confirmed_by, contested_by| Standing {
+            confirmed_by,
+            contested_by,
         };
-        Ok(Some(match link.relation {
-            Relation::IsOf | Relation::MadeOf => by_author,
-            Relation::Contains => {
-                let record: Option<LinkRecord> = self.view.standing(said)?;
-                Standing {
-                    confirmed_by: record.as_ref().and_then(|link| link.confirmed_by),
-                    contested_by: record.and_then(|link| link.contested_by),
-                }
-            }
-            Relation::WentIn => {
-                let record: Option<TransformationRecord> = self.view.standing(said)?;
-                let child = link.child.subject_id();
-                let mut inputs = record
-                    .map_or_else(Vec::new, |record| record.inputs)
-                    .into_iter();
-                let input = inputs.find(|input| input.subject == child);
-                Standing {
-                    confirmed_by: input.as_ref().and_then(|input| input.confirmed_by),
-                    contested_by: input.and_then(|input| input.contested_by),
-                }
-            }
-            Relation::Holds => {
+        let by_author = by(Some(said.recorded.member), None);
+        Ok(Some(match (link.relation, stands) {
+            (Relation::IsOf | Relation::MadeOf, _) => by_author,
+            (Relation::Holds, _) => {
                 let at = key::packed(&link.parent.subject_id(), &link.child.subject_id());
                 let packed: Option<PackedRecord> = record(self.view.state(), &at)?;
                 match packed.filter(|packed| packed.inside && packed.statement == said.id) {
                     Some(packed) if packed.agreed => by_author,
-                    Some(_) => Standing {
-                        confirmed_by: None,
-                        contested_by: None,
-                    },
+                    Some(_) => by(None, None),
                     None => return Ok(None),
                 }
             }
+            (_, Stands::Link(link)) => by(link.confirmed_by, link.contested_by),
+            (_, Stands::Transformation(made)) => {
+                let child = link.child.subject_id();
+                let mut inputs = made.inputs.iter();
+                match inputs.find(|input| input.subject == child) {
+                    Some(input) => by(input.confirmed_by, input.contested_by),
+                    None => by(None, None),
+                }
+            }
+            (_, Stands::AsSaid) => by(None, None),
         }))
     }
 }
@@ -214,6 +231,7 @@ impl Links<'_> {
 impl Link {
     /// What it holds, in bytes.
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.to.as_str().len() + self.shown.get().len()
+        // A list of one has room for four.
+        4 * size_of::<Self>() + self.to.as_str().len() + self.json.get().len()
     }
 }

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 
 use super::super::problem::Problem;
 use super::super::subjects::PassportAnswer;
-use super::ahead::Ahead;
+use super::as_of::AsOf;
 use super::link::{CHUNK, Link, Links, Spoken};
 use super::place::Place;
 use super::{Direction, Trace, TraceNode, written};
@@ -37,7 +37,7 @@ pub(super) struct Reached {
     /// Its id, which costs a hash to make.
     pub(super) id: SubjectId,
     /// How many links away from where the walk began.
-    depth: u32,
+    pub(super) depth: u32,
 }
 
 /// Whether to go on.
@@ -55,10 +55,10 @@ pub(super) struct Walk<'a> {
     seen: HashSet<SubjectId>,
     open: VecDeque<Reached>,
     statements: usize,
-    /// Links so far, shown or not.
+    /// Links so far, wanted or not.
     passed: u64,
-    /// Which links are shown.
-    shown: Range<u64>,
+    /// Which links are wanted.
+    wanted: Range<u64>,
     root: Identifier,
     nodes: Vec<Reached>,
     edges: Vec<Box<RawValue>>,
@@ -67,12 +67,12 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk from `root`, of which the links numbered in `shown` are wanted.
+    /// A walk from `root`, of which the links numbered in `wanted` are.
     pub(super) fn new(
-        view: Ahead<'a>,
+        view: AsOf<'a>,
         direction: Direction,
         root: Identifier,
-        shown: Range<u64>,
+        wanted: Range<u64>,
     ) -> Self {
         let first = Reached {
             identifier: root.clone(),
@@ -85,11 +85,11 @@ impl<'a> Walk<'a> {
             open: VecDeque::from([first.clone()]),
             statements: 0,
             passed: 0,
-            nodes: match shown.start {
+            nodes: match wanted.start {
                 0 => vec![first],
                 _ => Vec::new(),
             },
-            shown,
+            wanted,
             root,
             edges: Vec::new(),
             truncated: false,
@@ -101,12 +101,17 @@ impl<'a> Walk<'a> {
     pub(super) fn run(&mut self, depth_max: u32) -> Result<(), Problem> {
         while let Some(nearest) = self.open.front() {
             if self.truncated && nearest.depth >= depth_max {
-                // That there is more beyond is known, and no nearer thing is left.
                 break;
             }
             let together = self.open.len().min(AHEAD);
             let things: Vec<Reached> = self.open.drain(..together).collect();
-            let spoken = self.links.look(&things)?;
+            // One more says that there is another part.
+            let most = self
+                .wanted
+                .end
+                .saturating_sub(self.passed)
+                .saturating_add(1);
+            let spoken = self.links.look(&things, depth_max, most)?;
             for (from, spoken) in things.iter().zip(spoken) {
                 if self.follow(from, spoken, depth_max)? == Step::Stop {
                     return Ok(());
@@ -145,6 +150,10 @@ impl<'a> Walk<'a> {
 
     /// Follows the links of one thing.
     fn follow(&mut self, from: &Reached, spoken: Spoken, depth_max: u32) -> Result<Step, Problem> {
+        if self.truncated && from.depth >= depth_max {
+            // That there is more beyond is known.
+            return Ok(Step::On);
+        }
         let mut places = spoken.places;
         let mut ahead = spoken.links.into_iter();
         loop {
@@ -184,14 +193,14 @@ impl<'a> Walk<'a> {
 
     /// Adds a link and what it leads to.
     fn add(&mut self, link: Link, depth: u32) -> Step {
-        if self.passed >= self.shown.end {
+        if self.passed >= self.wanted.end {
             self.next = Some(Place {
                 height: self.links.view.height(),
                 links: self.passed,
             });
             return Step::Stop;
         }
-        let is_shown = self.passed >= self.shown.start;
+        let is_wanted = self.passed >= self.wanted.start;
         if !self.seen.contains(&link.id) {
             if self.seen.len() >= THINGS_MAX {
                 self.truncated = true;
@@ -203,14 +212,14 @@ impl<'a> Walk<'a> {
                 id: link.id,
                 depth: depth + 1,
             };
-            if is_shown {
+            if is_wanted {
                 self.nodes.push(reached.clone());
             }
             self.open.push_back(reached);
         }
         self.passed += 1;
-        if is_shown {
-            self.edges.push(link.shown);
+        if is_wanted {
+            self.edges.push(link.json);
         }
         Step::On
     }

@@ -197,9 +197,9 @@ async fn a_lot_in_thousands_of_products_is_recalled_with_each_of_them() {
         streams: vec![Stream::Open(name(n))],
         ..said
     };
-    // More than are read of a thing at once, and more than one thread looks up.
-    let (lot, count) = (name(0), 2_300);
-    for numbers in [1..=count / 2, count / 2 + 1..=count] {
+    // More than are read of a thing at once, more than are followed together, and by two threads.
+    let (lot, count) = (name(0), 4_200);
+    for numbers in [1..=1_400, 1_401..=2_800, 2_801..=count] {
         let said = numbers.flat_map(|n| [of(n, issued()), of(n, contains(lot.clone()))]);
         let (status, answer) = post(&running, &alone.envelope(said.collect())).await;
         assert_eq!(status, 200, "{answer}");
@@ -233,14 +233,18 @@ async fn a_lot_in_thousands_of_products_is_recalled_with_each_of_them() {
     }
     assert_eq!(reached.len(), usize::try_from(pallet).unwrap() + 1);
     // What is deeper than asked for is left out, and said to be.
-    for (depth, links) in [(0, 0), (1, 2_300), (2, 2_400)] {
+    for (depth, links) in [(0, 0), (1, 4_200), (2, 4_300)] {
         let some = get(&running, &format!("{path}&depth={depth}")).await;
         assert_eq!(some["edges"].as_array().unwrap().len(), links, "{depth}");
         assert_eq!(some["truncated"], depth < 2, "{depth}");
     }
     // In parts, and as of that block, whose state is not the last one's: the same.
     let height = whole["height"].as_u64().unwrap();
-    record(&alone, &running, of(1, contains(name(pallet + 1)))).await;
+    for later in [issued(), contains(lot.clone())] {
+        record(&alone, &running, of(pallet + 1, later)).await;
+    }
+    let now = get(&running, &path).await;
+    assert_eq!(now["edges"].as_array().unwrap().len(), parents.len() + 1);
     let was = parts(&running, &format!("{path}&at={height}"), 999, async || {}).await;
     assert_eq!((&was.0, &was.1), (reached, edges.as_array().unwrap()));
     running.stop(&alone.config()).await.unwrap();

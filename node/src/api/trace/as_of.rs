@@ -1,13 +1,14 @@
-//! What a walk will ask for next, looked up together: one look-up of many keys costs a fraction of
-//! many look-ups, in the order of the keys above all, and two threads make two processors do it.
-//!
-//! Nothing depends on it but the time: what was not looked up ahead is looked up when it is asked for.
+//! The ledger as it is, or was after a block, read many things at a time: one look-up of many keys
+//! costs a fraction of many look-ups, in the order of the keys above all, and two threads make two
+//! processors do it.
 
 use std::thread;
 
 use jangbu_ledger::block::{Entry, EntryBody, RecordedStatement};
 use jangbu_ledger::id::{Height, Sequence, StatementId};
-use jangbu_ledger::state::{Record, StateError, StateReader, SubjectRecord, decode_record, key};
+use jangbu_ledger::state::{
+    LinkRecord, StateError, StateReader, SubjectRecord, TransformationRecord, decode_record, key,
+};
 use jangbu_ledger::state_tree::StateKey;
 use jangbu_ledger::statement::Kind;
 use jangbu_replica::store::StoreError;
@@ -15,19 +16,18 @@ use jangbu_replica::store::StoreError;
 use super::super::Node;
 use super::super::item;
 use super::super::problem::Problem;
-use super::super::subjects::record;
 use super::walk::Reached;
 use crate::store::{StateAt, View};
 
 /// Entries looked up together.
 const ENTRIES: usize = 1024;
-/// Entries kept ahead, in bytes; the last [`ENTRIES`] may go beyond it.
+/// Entries that one thread reads at once, in bytes; the last [`ENTRIES`] may go beyond it.
 const ENTRIES_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Fewer things than this are looked up by one thread.
+/// So many things, or fewer, are looked up by one thread.
 const ALONE_MAX: usize = 64;
 
-/// Which state is shown.
-enum Shown<'a> {
+/// Which state is read.
+enum State<'a> {
     /// The last one.
     Now(View<'a>),
     /// That of a height.
@@ -43,19 +43,29 @@ pub(super) struct Said {
     /// What was said, and by whom.
     pub(super) recorded: RecordedStatement,
     /// The record of [`standing_key`], if that was looked up.
-    standing: Option<Option<Vec<u8>>>,
+    stands: Option<Option<Vec<u8>>>,
 }
 
-/// A view of the ledger.
-pub(super) struct Ahead<'a> {
+/// How what a statement states stands, as rules have it.
+pub(super) enum Stands {
+    /// A component link.
+    Link(LinkRecord),
+    /// A transformation.
+    Transformation(TransformationRecord),
+    /// There is no record of it.
+    AsSaid,
+}
+
+/// The ledger as it is, or was after a block.
+pub(super) struct AsOf<'a> {
     node: &'a Node,
     height: Height,
     /// Entries in the log there.
     size: u64,
-    shown: Shown<'a>,
+    state: State<'a>,
 }
 
-impl<'a> Ahead<'a> {
+impl<'a> AsOf<'a> {
     /// The ledger as it is; `None` before its first block.
     pub(super) fn now(node: &'a Node) -> Result<Option<Self>, StoreError> {
         let view = node.reader.view();
@@ -63,7 +73,7 @@ impl<'a> Ahead<'a> {
             node,
             height: tip.height,
             size: tip.frontier.size(),
-            shown: Shown::Now(view),
+            state: State::Now(view),
         }))
     }
 
@@ -73,7 +83,7 @@ impl<'a> Ahead<'a> {
             node,
             height,
             size: state.size(),
-            shown: Shown::At(state),
+            state: State::At(state),
         }
     }
 
@@ -108,16 +118,16 @@ impl<'a> Ahead<'a> {
                 said.extend(entry.and_then(|entry| self.said_in(*at, entry)));
             }
         }
-        if let Shown::Now(view) = &self.shown {
-            let standing = said.iter_mut().filter_map(|said| {
+        if let State::Now(view) = &self.state {
+            let stands = said.iter_mut().filter_map(|said| {
                 let key = standing_key(&said.recorded, &said.id)?;
-                Some((key, &mut said.standing))
+                Some((key, &mut said.stands))
             });
-            let mut standing: Vec<_> = standing.collect();
-            standing.sort_unstable_by_key(|(key, _)| *key);
-            let keys: Vec<StateKey> = standing.iter().map(|(key, _)| *key).collect();
-            for ((_, standing), record) in standing.into_iter().zip(view.records(&keys)?) {
-                *standing = Some(record);
+            let mut stands: Vec<_> = stands.collect();
+            stands.sort_unstable_by_key(|(key, _)| *key);
+            let keys: Vec<StateKey> = stands.iter().map(|(key, _)| *key).collect();
+            for ((_, stands), record) in stands.into_iter().zip(view.records(&keys)?) {
+                *stands = Some(record);
             }
         }
         Ok(said)
@@ -131,7 +141,7 @@ impl<'a> Ahead<'a> {
                     .statement
                     .id(&self.node.consortium.chain_id, &recorded.member),
                 recorded: *recorded,
-                standing: None,
+                stands: None,
             }),
             EntryBody::Seal(_) => None,
         }
@@ -146,15 +156,25 @@ impl<'a> Ahead<'a> {
     }
 
     /// How the component link or the transformation that a statement states stands.
-    pub(super) fn standing<T: Record>(&self, said: &Said) -> Result<Option<T>, Problem> {
-        let found = match &said.standing {
-            Some(looked_up) => looked_up.as_deref().map(decode_record).transpose(),
-            None => match standing_key(&said.recorded, &said.id) {
-                Some(key) => return record(self.state(), &key),
-                None => return Ok(None),
-            },
+    pub(super) fn stands(&self, said: &Said) -> Result<Stands, Problem> {
+        let Some(key) = standing_key(&said.recorded, &said.id) else {
+            return Ok(Stands::AsSaid);
         };
-        Ok(found?)
+        let looked_up;
+        let bytes = match &said.stands {
+            Some(bytes) => bytes.as_deref(),
+            None => {
+                looked_up = self.state().record(&key)?;
+                looked_up.as_deref()
+            }
+        };
+        Ok(match (bytes, &said.recorded.statement.kind) {
+            (None, _) => Stands::AsSaid,
+            (Some(bytes), Kind::Transformed { .. }) => {
+                Stands::Transformation(decode_record(bytes)?)
+            }
+            (Some(bytes), _) => Stands::Link(decode_record(bytes)?),
+        })
     }
 
     /// What is made of these things and what they are; for each, in their order.
@@ -165,9 +185,9 @@ impl<'a> Ahead<'a> {
     ) -> Result<Vec<T>, Problem> {
         in_two(things, |things| {
             let (keys, order) = sorted(things.iter().map(|thing| key::subject(&thing.id)));
-            let records = match &self.shown {
-                Shown::Now(view) => view.records(&keys)?,
-                Shown::At(state) => {
+            let records = match &self.state {
+                State::Now(view) => view.records(&keys)?,
+                State::At(state) => {
                     let each = keys.iter().map(|key| state.record(key));
                     each.collect::<Result<_, StateError>>()?
                 }
@@ -183,9 +203,9 @@ impl<'a> Ahead<'a> {
 
     /// The state that is shown.
     pub(super) fn state(&self) -> &dyn StateReader {
-        match &self.shown {
-            Shown::Now(view) => view,
-            Shown::At(state) => state,
+        match &self.state {
+            State::Now(view) => view,
+            State::At(state) => state,
         }
     }
 }
