@@ -21,7 +21,11 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 
 /// `jangbu` with nothing of the caller's own configuration.
 pub(crate) fn jangbu() -> Command {
-    let mut command = Command::new(binary("jangbu"));
+    unconfigured(Command::new(binary("jangbu")))
+}
+
+/// A command with nothing of the caller's own configuration.
+pub(crate) fn unconfigured(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("JANGBU_") && name != "JANGBU_NODE_BIN" {

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::{binary, jangbu};
+use crate::binary::{binary, jangbu, unconfigured};
 use crate::cluster::{OPERATORS, wait_until};
 
 mod saying;
@@ -35,14 +35,19 @@ pub struct Ran {
     pub err: String,
 }
 
-/// The directory of the programs under test.
+/// A program that finds those under test first, and nothing of the caller's own configuration.
 ///
 /// # Panics
 ///
 /// If they were not built.
 #[must_use]
-pub fn programs() -> PathBuf {
-    binary("jangbu").parent().unwrap().into()
+pub fn with_programs(program: &str) -> Command {
+    let mut path = binary("jangbu").parent().unwrap().as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut command = unconfigured(Command::new(program));
+    command.env("PATH", path);
+    command
 }
 
 impl Devnet {

@@ -18,9 +18,9 @@ mod shown;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use jangbu_tests::devnet::{Devnet, programs};
+use jangbu_tests::devnet::{Devnet, with_programs};
 
 use page::{Step, steps};
 use shown::is_shown;
@@ -87,20 +87,13 @@ fn differences(name: &str, directory: &Path, steps: &[Step]) -> Vec<String> {
         )
         .unwrap();
     }
-    let path = std::env::var("PATH").unwrap();
-    let mut bash = Command::new("timeout");
+    let mut bash = with_programs("timeout");
     bash.args(["--kill-after=1", SECONDS_MAX, "bash", "-c"])
         .arg(script)
         .current_dir(directory)
         .stdin(Stdio::null())
-        .env("PATH", format!("{}:{path}", programs().display()))
         .env("XDG_CONFIG_HOME", directory.join("config"))
         .env_remove("BASH_ENV");
-    for (variable, _) in std::env::vars_os() {
-        if variable.to_string_lossy().starts_with("JANGBU_") {
-            bash.env_remove(variable);
-        }
-    }
     let ended = bash.status().unwrap();
     let mut wrong = Vec::new();
     for (number, step) in steps.iter().enumerate() {

@@ -37,57 +37,22 @@ pub(super) fn is_shown(shown: &[String], printed: &str) -> bool {
                 varying.replace_all(&line, *name).into_owned()
             })
     };
-    let mut shown: Vec<String> = shown.iter().map(|line| plain(line)).collect();
-    while shown.last().is_some_and(String::is_empty) {
-        shown.pop();
+    let mut pattern = String::from("^");
+    for line in shown {
+        match plain(line).as_str() {
+            ANYTHING => pattern.push_str("(?:.*\n)*"),
+            line => {
+                let parts: Vec<String> = line.split(ANYTHING).map(regex::escape).collect();
+                pattern.push_str(&parts.join(".*"));
+                pattern.push('\n');
+            }
+        }
     }
-    let printed: Vec<String> = printed.trim_end().lines().map(plain).collect();
-    let parts: Vec<&[String]> = shown.split(|line| line == ANYTHING).collect();
-    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-        return printed.is_empty();
-    };
-    if parts.len() == 1 {
-        return same(first, &printed);
-    }
-    // Each part as early as it can be: if there is a way at all, this is one.
-    let mut rest = match printed.split_at_checked(first.len()) {
-        Some((begun, rest)) if same(first, begun) => rest,
-        _ => return false,
-    };
-    for part in parts.iter().skip(1).take(parts.len().saturating_sub(2)) {
-        let places = 0..=rest.len().saturating_sub(part.len());
-        let after = places.filter_map(|at| rest.get(at..)?.split_at_checked(part.len()));
-        let Some((_, after)) = after.into_iter().find(|(here, _)| same(part, here)) else {
-            return false;
-        };
-        rest = after;
-    }
-    let at = rest.len().checked_sub(last.len());
-    at.and_then(|at| rest.get(at..))
-        .is_some_and(|end| same(last, end))
-}
-
-fn same(shown: &[String], printed: &[String]) -> bool {
-    let mut each = shown.iter().zip(printed);
-    shown.len() == printed.len() && each.all(|(shown, printed)| is_line(shown, printed))
-}
-
-/// Whether a line is what is shown of it.
-fn is_line(shown: &str, printed: &str) -> bool {
-    let parts: Vec<&str> = shown.split(ANYTHING).collect();
-    let [first, middle @ .., last] = &parts[..] else {
-        return shown == printed;
-    };
-    let Some(mut rest) = printed.strip_prefix(first) else {
-        return false;
-    };
-    for part in middle {
-        let Some((_, after)) = rest.split_once(part) else {
-            return false;
-        };
-        rest = after;
-    }
-    rest.ends_with(last)
+    // Blocks end, and some answers begin or end, with empty lines.
+    let pattern = format!("{}\n*$", pattern.trim_end_matches('\n'));
+    let printed: Vec<String> = printed.lines().map(plain).collect();
+    let printed = printed.join("\n") + "\n";
+    Regex::new(&pattern).unwrap().is_match(&printed)
 }
 
 #[cfg(test)]
