@@ -187,7 +187,7 @@ pub(crate) fn opening(ctx: &Context, id: &StatementId) -> Result<Opening, CliErr
     ctx.opening(id)?.ok_or_else(|| {
         CliError::input("the vault does not open this statement")
             .about(id)
-            .hint("only the vault of the member that made it does")
+            .hint("only the vault of the member that made it does, until its opening is erased")
     })
 }
 

@@ -18,6 +18,7 @@ use crate::bytes_newtype;
 use crate::id::StateRoot;
 
 mod checked;
+mod hash;
 mod node;
 mod place;
 mod root;
@@ -86,7 +87,7 @@ pub trait StateNodes {
 pub struct StateUpdate {
     /// The root afterwards.
     pub root: StateRoot,
-    /// New nodes: key, node. Each once, in the order in which the tree was walked.
+    /// New nodes: key, node. Each once.
     pub nodes: Vec<(Vec<u8>, Vec<u8>)>,
     /// Keys of nodes that only older versions use.
     pub stale: Vec<Vec<u8>>,

@@ -12,14 +12,12 @@
 
 use std::sync::Arc;
 
+use super::hash::{self, Hash, LANES};
 use super::place::{NIBBLES, Place};
 use super::{EMPTY_ROOT, StateKey, StateTreeError};
 
 /// More leaves than a tree will ever have; no hash covers their counts.
 const LEAVES_MAX: u64 = 1 << 48;
-
-/// A hash in the binary tree.
-pub(super) type Hash = [u8; 32];
 
 /// What sort of node a child is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +70,8 @@ pub(super) struct Branch {
     hashes: [Hash; 32],
     versions: [u64; 16],
     leaves: [u64; 16],
-    /// How many leaves there are below all children.
-    total: u64,
+    /// The places below which something was put since the hashes were taken, by bits.
+    stale: u32,
 }
 
 /// A place in the binary tree. A lone leaf rises until it has a neighbour.
@@ -95,7 +93,15 @@ impl Leaf {
 
     /// Its hash.
     pub(super) fn hash(&self) -> Hash {
-        joined(b"JMT::LeafNode", &self.key.0, &self.value)
+        hash::leaf(&self.key.0, &self.value)
+    }
+
+    /// The hashes of leaves, in their order: of [`LANES`] at most, as [`hash::leaf_of`] has them.
+    pub(super) fn hashes<'a, I>(leaves: I) -> [Hash; LANES]
+    where
+        I: ExactSizeIterator<Item = &'a Self> + Clone,
+    {
+        hash::leaf_of(leaves.map(|leaf| [&leaf.key.0, &leaf.value]))
     }
 
     /// Whether these bytes in storage are a leaf of `key`, whatever its value.
@@ -115,26 +121,6 @@ impl Leaf {
     }
 }
 
-/// `B(domain ‖ left ‖ right)`, in one call on one buffer: a hasher that is fed three times costs
-/// half as much again.
-fn joined<const N: usize>(domain: &[u8; N], left: &Hash, right: &Hash) -> Hash {
-    const { assert!(N <= 16) };
-    let mut bytes = [0u8; 80];
-    let (head, rest) = bytes.split_at_mut(N);
-    head.copy_from_slice(domain);
-    let (first, rest) = rest.split_at_mut(32);
-    first.copy_from_slice(left);
-    let (second, _) = rest.split_at_mut(32);
-    second.copy_from_slice(right);
-    let (bytes, _) = bytes.split_at(N + 64);
-    *blake3::hash(bytes).as_bytes()
-}
-
-/// The hash of two neighbours.
-pub(super) fn inner(left: &Hash, right: &Hash) -> Hash {
-    joined(b"JMT::IntrnalNode", left, right)
-}
-
 impl Default for Branch {
     fn default() -> Self {
         Self {
@@ -142,7 +128,7 @@ impl Default for Branch {
             hashes: [EMPTY_ROOT.0; 32],
             versions: [0; 16],
             leaves: [0; 16],
-            total: 0,
+            stale: 0,
         }
     }
 }
@@ -171,7 +157,7 @@ impl Branch {
         (0..16).filter_map(|nibble| Some((nibble, self.child(nibble)?)))
     }
 
-    /// Puts a child, or removes it. [`Branch::rehash`] must follow.
+    /// Puts a child, or removes it. [`rehash`] must follow.
     pub(super) fn set(&mut self, nibble: usize, child: Option<Child>) {
         let slot = self.slots.get_mut(16 + nibble);
         let hash = self.hashes.get_mut(16 + nibble);
@@ -187,31 +173,39 @@ impl Branch {
             *hash = child.map_or(EMPTY_ROOT.0, |child| child.hash);
             *version = child.map_or(0, |child| child.version);
             *leaves = child.map_or(0, |child| child.kind.leaves());
+            self.stale |= 1 << (16 + nibble);
         }
     }
 
-    /// Computes what is above the children whose bits are set in `changed`.
-    pub(super) fn rehash(&mut self, changed: u16) {
-        let leaves = self.leaves.iter();
-        self.total = leaves.fold(0, |sum, leaves| sum.saturating_add(*leaves));
-        let mut below = u32::from(changed) << 16;
-        for index in (1..16).rev() {
-            if below >> (2 * index) & 0b11 != 0 {
-                below |= 1 << index;
-                self.join(index);
-            }
-        }
+    /// Whether a child was put or removed and [`rehash`] has not followed yet.
+    pub(super) const fn is_stale(&self) -> bool {
+        self.stale != 0
     }
 
-    /// Computes what is over two places.
-    fn join(&mut self, index: usize) {
+    /// Says what is over two places, if that may have changed; whether it is the hash of both,
+    /// which is still to be taken.
+    fn rises(&mut self, index: usize) -> bool {
         let (left, right) = (2 * index, 2 * index + 1);
-        (self.slots[index], self.hashes[index]) = match (self.slots[left], self.slots[right]) {
+        if self.stale >> left & 0b11 == 0 {
+            return false;
+        }
+        self.stale |= 1 << index;
+        let (slot, lone) = match (self.slots[left], self.slots[right]) {
             // The hash of what is empty is the same wherever it is.
-            (Slot::Empty, slot @ (Slot::Empty | Slot::LoneLeaf)) => (slot, self.hashes[right]),
-            (Slot::LoneLeaf, Slot::Empty) => (Slot::LoneLeaf, self.hashes[left]),
-            _ => (Slot::Inner, inner(&self.hashes[left], &self.hashes[right])),
+            (Slot::Empty, slot @ (Slot::Empty | Slot::LoneLeaf)) => (slot, right),
+            (Slot::LoneLeaf, Slot::Empty) => (Slot::LoneLeaf, left),
+            _ => {
+                self.slots[index] = Slot::Inner;
+                return true;
+            }
         };
+        (self.slots[index], self.hashes[index]) = (slot, self.hashes[lone]);
+        false
+    }
+
+    /// The hashes that the one of an inner place is of.
+    fn pair(&self, index: usize) -> [&Hash; 2] {
+        [&self.hashes[2 * index], &self.hashes[2 * index + 1]]
     }
 
     /// The node's hash.
@@ -220,21 +214,23 @@ impl Branch {
     }
 
     /// How many leaves it has below.
-    pub(super) const fn leaves(&self) -> u64 {
-        self.total
+    pub(super) fn leaves(&self) -> u64 {
+        let leaves = self.leaves.iter();
+        leaves.fold(0, |sum, leaves| sum.saturating_add(*leaves))
     }
 
     /// The only child and its nibble, if it is a leaf: then this node must not be.
     pub(super) fn lone_leaf(&self) -> Option<(usize, Child)> {
-        match self.slots[1] {
-            Slot::LoneLeaf => self.children().next(),
-            _ => None,
-        }
+        let mut children = self.children();
+        let first = children
+            .next()
+            .filter(|(_, child)| child.kind == Kind::Leaf);
+        first.filter(|_| children.next().is_none())
     }
 
     /// Whether there is no child.
     pub(super) fn is_empty(&self) -> bool {
-        self.slots[1] == Slot::Empty
+        self.children().next().is_none()
     }
 
     /// Its bytes in storage.
@@ -264,11 +260,11 @@ impl Branch {
             }
         }
         bytes.extend_from_slice(&(children as u64).to_le_bytes());
-        bytes.extend_from_slice(&self.total.to_le_bytes());
+        bytes.extend_from_slice(&self.leaves().to_le_bytes());
         bytes
     }
 
-    /// Reads what follows the tag. Hashes are filled in; nothing is checked but the shape.
+    /// Reads what follows the tag. Hashes are not taken; nothing is checked but the shape.
     fn decode(input: &mut Input<'_>) -> Option<(Arc<Self>, u64, u64)> {
         // Made where it stays: it is large.
         let mut made = Arc::<Self>::default();
@@ -296,7 +292,6 @@ impl Branch {
                 _ => return None,
             }
         }
-        branch.rehash(u16::MAX);
         Some((made, input.number()?, input.number()?))
     }
 
@@ -306,7 +301,8 @@ impl Branch {
             .leaves
             .iter()
             .try_fold(0u64, |sum, leaves| sum.checked_add(*leaves));
-        self.slots[1] == Slot::Inner
+        !self.is_empty()
+            && self.lone_leaf().is_none()
             && count == self.children().count() as u64
             && leaves <= LEAVES_MAX
             && sum == Some(leaves)
@@ -356,10 +352,31 @@ pub(super) const NULL_BYTES: [u8; 1] = [0];
 ///
 /// [`StateTreeError`] naming the node if it is not that node.
 pub(super) fn decode(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeError> {
+    let mut stored = parse(place, bytes)?;
+    let hash = match &mut stored {
+        Stored::Null => EMPTY_ROOT.0,
+        Stored::Leaf(leaf) => leaf.hash(),
+        Stored::Branch(branch) => {
+            let branch = Arc::make_mut(branch);
+            rehash(&mut [&mut *branch]);
+            branch.hash()
+        }
+    };
+    place.expects(&hash)?;
+    Ok(stored)
+}
+
+/// The same but for the hash, which of a node with children is not taken yet: [`rehash`] and
+/// [`Place::expects`] must follow.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub(super) fn parse(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeError> {
     let unreadable = || place.damaged("does not decode");
     let mut input = Input(bytes);
-    let (stored, kind, hash) = match input.byte().ok_or_else(unreadable)? {
-        0 if place.kind.is_none() => (Stored::Null, None, EMPTY_ROOT.0),
+    let (stored, kind) = match input.byte().ok_or_else(unreadable)? {
+        0 if place.kind.is_none() => (Stored::Null, None),
         0 => return Err(place.damaged("is empty")),
         1 => {
             let read = Branch::decode(&mut input);
@@ -370,9 +387,7 @@ pub(super) fn decode(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeErr
             if place.path.depth() >= NIBBLES {
                 return Err(place.damaged("is deeper than any key"));
             }
-            let hash = branch.hash();
-            let kind = Some(Kind::Branch { leaves });
-            (Stored::Branch(branch), kind, hash)
+            (Stored::Branch(branch), Some(Kind::Branch { leaves }))
         }
         2 => {
             let key = StateKey(input.hash().ok_or_else(unreadable)?);
@@ -380,8 +395,7 @@ pub(super) fn decode(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeErr
             if !place.path.leads_to(&key) {
                 return Err(place.damaged("belongs elsewhere"));
             }
-            let leaf = Leaf { key, value };
-            (Stored::Leaf(leaf), Some(Kind::Leaf), leaf.hash())
+            (Stored::Leaf(Leaf { key, value }), Some(Kind::Leaf))
         }
         _ => return Err(unreadable()),
     };
@@ -391,9 +405,38 @@ pub(super) fn decode(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeErr
     if place.kind.is_some() && place.kind != kind {
         return Err(place.damaged("is not what its parent says"));
     }
-    if hash == place.hash {
-        Ok(stored)
-    } else {
-        Err(place.damaged("has another hash than expected"))
+    Ok(stored)
+}
+
+/// Takes the hashes over all children that were put or removed, those of different nodes side by
+/// side.
+pub(super) fn rehash(branches: &mut [&mut Branch]) {
+    for first in [8, 4, 2, 1] {
+        let mut due = [(0, 0); LANES];
+        let mut count = 0;
+        for at in 0..branches.len() {
+            for index in first..2 * first {
+                if branches[at].rises(index) {
+                    due[count] = (at, index);
+                    count += 1;
+                }
+                if count == LANES {
+                    join(branches, &due);
+                    count = 0;
+                }
+            }
+        }
+        join(branches, &due[..count]);
+    }
+    for branch in branches {
+        branch.stale = 0;
+    }
+}
+
+/// Takes the hashes at these places, at most [`LANES`]: which node, and where in it.
+fn join(branches: &mut [&mut Branch], due: &[(usize, usize)]) {
+    let pairs = due.iter().map(|(at, index)| branches[*at].pair(*index));
+    for ((at, index), hash) in due.iter().zip(hash::inner_of(pairs)) {
+        branches[*at].hashes[*index] = hash;
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! Integers are little-endian, as `jmt` writes the keys of its nodes.
 
-use super::node::{Branch, Child, Hash, Kind};
+use super::hash::Hash;
+use super::node::{Branch, Child, Kind};
 use super::{StateKey, StateTreeError};
 
 /// Nibbles of a key, and thus the deepest path.
@@ -136,6 +137,18 @@ impl Place {
             leaves: branch.leaves(),
         };
         branch.hash() == self.hash && self.kind.is_none_or(|stated| stated == kind)
+    }
+
+    /// Compares the node's hash with what the parent says.
+    ///
+    /// # Errors
+    ///
+    /// [`StateTreeError`] naming the node if it is another.
+    pub(super) fn expects(&self, hash: &Hash) -> Result<(), StateTreeError> {
+        match *hash == self.hash {
+            true => Ok(()),
+            false => Err(self.damaged("has another hash than expected")),
+        }
     }
 
     /// An error that names the node.

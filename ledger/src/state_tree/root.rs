@@ -6,7 +6,8 @@
 //!               3      1
 //! ```
 
-use super::node::{Hash, Leaf, inner};
+use super::hash::{Hash, inner};
+use super::node::Leaf;
 use super::{EMPTY_ROOT, StateKey, StateTreeError};
 use crate::id::StateRoot;
 

@@ -160,6 +160,26 @@ proptest! {
     }
 }
 
+// More nodes of one depth than are visited together.
+#[test]
+fn large_versions_have_the_roots_and_nodes_of_the_crate() {
+    let (mut ours, mut oracle) = (MemoryNodes::default(), Oracle(MemoryNodes::default()));
+    ours.warm = Some(Warm::default());
+    let mut before = EMPTY_ROOT;
+    for version in 0..4u64 {
+        let numbers = (0..3_000u64).map(|n| n * (version + 1) % 7_000);
+        let changes = numbers.map(|n| {
+            let key = *blake3::hash(&n.to_le_bytes()).as_bytes();
+            (StateKey(key), Some((n ^ version).to_le_bytes().to_vec()))
+        });
+        let changes = changes.collect();
+        let update = apply(&ours, version, &before, &changes).unwrap();
+        ours.extend(version, &changes, &update);
+        before = update.root;
+        assert_eq!(sorted(update), sorted(oracle.apply(version, &changes)));
+    }
+}
+
 #[test]
 fn nodes_at_hand_are_not_read_again() {
     let mut nodes = MemoryNodes {
@@ -261,9 +281,13 @@ fn asked(nodes: &MemoryNodes, root: &StateRoot, keys: &[u8]) -> (Vec<String>, bo
             Ok((value, proof)) => format!("{value:?} {}", hex::encode(proof.to_bytes())),
             Err(error) => error.to_string(),
         });
+    }
+    // Each alone, and all of them.
+    let alone = keys.iter().map(std::slice::from_ref);
+    for keys in alone.chain([keys]) {
         for value in [Some(vec![9]), None] {
-            let change = BTreeMap::from([(key(*n), value)]);
-            answers.push(match apply(nodes, 3, root, &change) {
+            let changes = keys.iter().map(|n| (key(*n), value.clone())).collect();
+            answers.push(match apply(nodes, 3, root, &changes) {
                 Ok(update) => update.root.to_string(),
                 Err(error) => error.to_string(),
             });

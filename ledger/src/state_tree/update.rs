@@ -8,16 +8,23 @@
 //! A node on the way is read once, compared with what its parent says of it, and written once,
 //! however many changes lead through it. `jmt`, which makes the same roots and the same nodes,
 //! takes every change down from the root on its own: some ten times the work for a block.
+//! Nodes of one depth are visited together, up to [`AT_ONCE`], so that their hashes are taken side
+//! by side.
 //!
 //! Invariant: what was not read is not needed; a node that was read is what its parent says.
 
 use std::sync::Arc;
 
-use super::node::{Branch, Child, Hash, Kind, Leaf, NULL_BYTES, Stored, decode};
+use super::hash::{Hash, LANES};
+use super::node::{Branch, Child, Kind, Leaf, NULL_BYTES, Stored, decode, parse, rehash};
 use super::place::{Path, Place, nibble_of};
 use super::warm::Warmth;
 use super::{EMPTY_ROOT, StateKey, StateNodes, StateTreeError, StateUpdate};
 use crate::id::StateRoot;
+
+/// How many nodes are visited together: enough to fill the registers, few enough to stay in the
+/// processor's cache.
+const AT_ONCE: usize = 64;
 
 /// A key and its new value's hash; `None` if it is deleted.
 type Change = (StateKey, Option<Hash>);
@@ -41,6 +48,22 @@ enum Became {
     Leaf(Leaf),
     /// A node with children, written.
     Branch { hash: Hash, leaves: u64 },
+}
+
+/// A node, and what changes below it.
+#[derive(Clone, Copy)]
+struct Visit<'c> {
+    place: Place,
+    changes: &'c [Change],
+}
+
+/// The way from a node to one of its children.
+#[derive(Clone, Copy)]
+struct Step {
+    /// Which of the nodes that are visited together.
+    at: usize,
+    nibble: usize,
+    path: Path,
 }
 
 impl<'a> Updater<'a> {
@@ -69,7 +92,13 @@ impl<'a> Updater<'a> {
                 // A root without keys is no node that a version could use up.
                 Stored::Null if present(changes).is_empty() => Became::Same,
                 Stored::Null => self.make(Path::ROOT, &present(changes)),
-                stored => self.change_stored(place, stored, changes)?,
+                Stored::Leaf(leaf) => self.change_known_leaf(place, leaf, changes),
+                Stored::Branch(branch) => {
+                    let place = *place;
+                    let became = self.change_branches(&[Visit { place, changes }], vec![branch])?;
+                    let became = became.into_iter().next();
+                    became.ok_or_else(|| place.damaged("became nothing"))?
+                }
             },
         };
         let at = Path::ROOT.storage_key(self.version);
@@ -107,54 +136,69 @@ impl<'a> Updater<'a> {
         bytes.ok_or_else(|| place.damaged("is missing"))
     }
 
+    /// The node with children there, if it is kept.
+    fn at_hand(&self, place: &Place) -> Option<Arc<Branch>> {
+        let kept = self.nodes.warm()?.get(place)?;
+        Some(Arc::clone(kept))
+    }
+
     fn read(&self, place: &Place) -> Result<Stored, StateTreeError> {
-        if let Some(kept) = self.nodes.warm().and_then(|warm| warm.get(place)) {
-            return Ok(Stored::Branch(Arc::clone(kept)));
+        match self.at_hand(place) {
+            Some(branch) => Ok(Stored::Branch(branch)),
+            None => decode(place, &self.bytes(place)?),
         }
-        decode(place, &self.bytes(place)?)
     }
 
-    fn change(&mut self, place: &Place, changes: &[Change]) -> Result<Became, StateTreeError> {
-        if let (Some(Kind::Leaf), [(key, value)]) = (place.kind, changes) {
-            return self.change_one(place, *key, *value);
+    /// What becomes of nodes with children, of one depth.
+    fn change(&mut self, visits: &[Visit<'_>]) -> Result<Vec<Became>, StateTreeError> {
+        let mut became = Vec::with_capacity(visits.len());
+        for visits in visits.chunks(AT_ONCE) {
+            let branches = self.branches(visits)?;
+            became.append(&mut self.change_branches(visits, branches)?);
         }
-        let stored = self.read(place)?;
-        self.change_stored(place, stored, changes)
+        Ok(became)
     }
 
-    /// One change where there is a leaf, nearly always that of the same key. Then all that is
-    /// needed of it is whose it is: its value, which its hash covers as well, goes.
-    fn change_one(
-        &mut self,
-        place: &Place,
-        key: StateKey,
-        value: Option<Hash>,
-    ) -> Result<Became, StateTreeError> {
+    /// The nodes there, checked.
+    fn branches(&self, visits: &[Visit<'_>]) -> Result<Vec<Arc<Branch>>, StateTreeError> {
+        let mut branches = Vec::with_capacity(visits.len());
+        for Visit { place, .. } in visits {
+            branches.push(match self.at_hand(place) {
+                Some(branch) => branch,
+                None => match parse(place, &self.bytes(place)?)? {
+                    Stored::Branch(branch) => branch,
+                    _ => return Err(place.damaged("is not what its parent says")),
+                },
+            });
+        }
+        rehash_all(&mut branches);
+        for (Visit { place, .. }, branch) in visits.iter().zip(&branches) {
+            place.expects(&branch.hash())?;
+        }
+        Ok(branches)
+    }
+
+    /// Changes where there is a leaf.
+    fn change_leaf(&mut self, place: &Place, changes: &[Change]) -> Result<Became, StateTreeError> {
         let at = place.storage_key();
         let bytes = self.bytes_at(place, &at)?;
-        if !Leaf::is_of(&bytes, &key) {
-            let stored = decode(place, &bytes)?;
-            return self.change_stored(place, stored, &[(key, value)]);
+        // Nearly always one change, of the same key. Then all that is needed of it is whose it
+        // is: its value, which its hash covers as well, goes.
+        if let [(key, value)] = changes
+            && Leaf::is_of(&bytes, key)
+        {
+            self.stale.push(at);
+            let leaf = value.map(|value| Leaf { key: *key, value });
+            return Ok(leaf.map_or(Became::Gone, Became::Leaf));
         }
-        self.stale.push(at);
-        Ok(value.map_or(Became::Gone, |value| Became::Leaf(Leaf { key, value })))
-    }
-
-    fn change_stored(
-        &mut self,
-        place: &Place,
-        stored: Stored,
-        changes: &[Change],
-    ) -> Result<Became, StateTreeError> {
-        match stored {
-            Stored::Null => Err(place.damaged("is empty")),
-            Stored::Leaf(leaf) => Ok(self.change_leaf(place, leaf, changes)),
-            Stored::Branch(branch) => self.change_branch(place, branch, changes),
+        match decode(place, &bytes)? {
+            Stored::Leaf(leaf) => Ok(self.change_known_leaf(place, leaf, changes)),
+            _ => Err(place.damaged("is not what its parent says")),
         }
     }
 
     /// A leaf is replaced, deleted, or gets company below its place.
-    fn change_leaf(&mut self, place: &Place, leaf: Leaf, changes: &[Change]) -> Became {
+    fn change_known_leaf(&mut self, place: &Place, leaf: Leaf, changes: &[Change]) -> Became {
         let mut leaves = present(changes);
         match changes.binary_search_by(|(key, _)| key.cmp(&leaf.key)) {
             Ok(_) => {}
@@ -168,37 +212,59 @@ impl<'a> Updater<'a> {
         self.make(place.path, &leaves)
     }
 
-    fn change_branch(
+    /// What becomes of these nodes: first of all that is below them, then their hashes, side by
+    /// side, and then each.
+    fn change_branches(
         &mut self,
-        place: &Place,
-        mut branch: Arc<Branch>,
-        changes: &[Change],
-    ) -> Result<Became, StateTreeError> {
-        let depth = place.path.depth();
-        let mut changed = 0u16;
-        for group in changes.chunk_by(|(a, _), (b, _)| nibble_of(a, depth) == nibble_of(b, depth)) {
-            let Some((first, _)) = group.first() else {
-                continue;
-            };
-            let nibble = nibble_of(first, depth);
-            let path = place.path.child(nibble);
-            let path = path.ok_or_else(|| place.damaged("is deeper than any key"))?;
-            let became = match branch.child(nibble) {
-                Some(child) => self.change(&place.child(nibble, &child)?, group)?,
-                None => match present(group) {
-                    none if none.is_empty() => Became::Same,
-                    leaves => self.make(path, &leaves),
-                },
-            };
-            if let Some(child) = self.kept(path, became) {
-                Arc::make_mut(&mut branch).set(nibble, child);
-                changed |= 1 << nibble;
+        visits: &[Visit<'_>],
+        mut branches: Vec<Arc<Branch>>,
+    ) -> Result<Vec<Became>, StateTreeError> {
+        let (mut steps, mut deeper, mut below) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, (Visit { place, changes }, branch)) in visits.iter().zip(&branches).enumerate() {
+            let depth = place.path.depth();
+            for changes in
+                changes.chunk_by(|(a, _), (b, _)| nibble_of(a, depth) == nibble_of(b, depth))
+            {
+                let nibble = changes.first().map_or(0, |(key, _)| nibble_of(key, depth));
+                let path = place.path.child(nibble);
+                let path = path.ok_or_else(|| place.damaged("is deeper than any key"))?;
+                let step = Step { at, nibble, path };
+                let became = match branch.child(nibble) {
+                    None => match present(changes) {
+                        none if none.is_empty() => Became::Same,
+                        leaves => self.make(path, &leaves),
+                    },
+                    Some(child) => {
+                        let place = place.child(nibble, &child)?;
+                        if child.kind != Kind::Leaf {
+                            deeper.push(step);
+                            below.push(Visit { place, changes });
+                            continue;
+                        }
+                        self.change_leaf(&place, changes)?
+                    }
+                };
+                steps.push((step, became));
             }
         }
-        if changed == 0 {
-            return Ok(Became::Same);
+        let became = self.change(&below)?;
+        steps.extend(deeper.into_iter().zip(became));
+        for (step, child) in self.kept(steps) {
+            Arc::make_mut(&mut branches[step.at]).set(step.nibble, child);
         }
-        Arc::make_mut(&mut branch).rehash(changed);
+        let stale: Vec<_> = branches.iter().map(|branch| branch.is_stale()).collect();
+        rehash_all(&mut branches);
+        let changed = visits.iter().zip(branches).zip(stale);
+        changed
+            .map(|((visit, branch), stale)| match stale {
+                true => self.replace(&visit.place, branch),
+                false => Ok(Became::Same),
+            })
+            .collect()
+    }
+
+    /// What becomes of a node some of whose children were put or removed.
+    fn replace(&mut self, place: &Place, branch: Arc<Branch>) -> Result<Became, StateTreeError> {
         self.stale.push(place.storage_key());
         if branch.is_empty() {
             return Ok(Became::Gone);
@@ -239,39 +305,62 @@ impl<'a> Updater<'a> {
             _ => {}
         }
         let depth = path.depth();
-        let mut branch = Branch::default();
-        let mut changed = 0u16;
+        let mut steps = Vec::new();
         for group in leaves.chunk_by(|a, b| nibble_of(&a.key, depth) == nibble_of(&b.key, depth)) {
             let nibble = group.first().map_or(0, |leaf| nibble_of(&leaf.key, depth));
             // Two different keys part before their end, so there is always a child.
-            if let Some(below) = path.child(nibble) {
-                let became = self.make(below, group);
-                branch.set(nibble, self.kept(below, became).flatten());
-                changed |= 1 << nibble;
+            if let Some(path) = path.child(nibble) {
+                let step = Step {
+                    at: 0,
+                    nibble,
+                    path,
+                };
+                steps.push((step, self.make(path, group)));
             }
         }
-        branch.rehash(changed);
+        let mut branch = Branch::default();
+        for (step, child) in self.kept(steps) {
+            branch.set(step.nibble, child);
+        }
+        rehash(&mut [&mut branch]);
         self.write(path, Arc::new(branch))
     }
 
-    /// What a parent writes down of a child that changed; `None` if it did not.
-    fn kept(&mut self, path: Path, became: Became) -> Option<Option<Child>> {
-        let (hash, kind) = match became {
-            Became::Same => return None,
-            Became::Gone => return Some(None),
-            Became::Branch { hash, leaves } => (hash, Kind::Branch { leaves }),
-            Became::Leaf(leaf) => {
-                let key = path.storage_key(self.version);
-                self.new.push((key, leaf.encode()));
-                (leaf.hash(), Kind::Leaf)
-            }
-        };
+    /// What parents write down of children that changed. Leaves are written.
+    fn kept(&mut self, steps: Vec<(Step, Became)>) -> Vec<(Step, Option<Child>)> {
         let version = self.version;
-        Some(Some(Child {
-            hash,
-            version,
-            kind,
-        }))
+        let mut kept = Vec::with_capacity(steps.len());
+        let mut leaves = Vec::new();
+        for (step, became) in steps {
+            match became {
+                Became::Same => {}
+                Became::Gone => kept.push((step, None)),
+                Became::Leaf(leaf) => leaves.push((step, leaf)),
+                Became::Branch { hash, leaves } => {
+                    let kind = Kind::Branch { leaves };
+                    let child = Child {
+                        hash,
+                        version,
+                        kind,
+                    };
+                    kept.push((step, Some(child)));
+                }
+            }
+        }
+        for leaves in leaves.chunks(LANES) {
+            let hashes = Leaf::hashes(leaves.iter().map(|(_, leaf)| leaf));
+            for ((step, leaf), hash) in leaves.iter().zip(hashes) {
+                let key = step.path.storage_key(version);
+                self.new.push((key, leaf.encode()));
+                let child = Child {
+                    hash,
+                    version,
+                    kind: Kind::Leaf,
+                };
+                kept.push((*step, Some(child)));
+            }
+        }
+        kept
     }
 
     fn write(&mut self, path: Path, branch: Arc<Branch>) -> Became {
@@ -294,4 +383,11 @@ fn present(changes: &[Change]) -> Vec<Leaf> {
             })
         })
         .collect()
+}
+
+/// Takes the hashes over all children that were put or removed.
+fn rehash_all(branches: &mut [Arc<Branch>]) {
+    let stale = branches.iter_mut().filter(|branch| branch.is_stale());
+    let mut stale: Vec<_> = stale.map(Arc::make_mut).collect();
+    rehash(&mut stale);
 }
