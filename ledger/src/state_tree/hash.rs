@@ -6,9 +6,10 @@
 //! ```
 //!
 //! The blocks of one hash depend on each other, so alone they leave most of a vector register
-//! empty: the first blocks of several hashes fill it. Two hashes then cost about as much as one.
-//! BLAKE3's crate offers that in `platform` only, which it calls unstable: Cargo.toml names one
-//! version of it, and the tests compare with the crate's ordinary interface.
+//! empty: the first blocks of several hashes fill it. With all lanes full a hash costs less than
+//! half. Last blocks are taken one by one: BLAKE3's crate takes whole blocks only side by side.
+//! It offers that in `platform`, which it calls unstable: Cargo.toml names one version of it, and
+//! the tests compare with the crate's ordinary interface.
 //!
 //! Source: BLAKE3 specification, sections 2.1 to 2.4 and 5.3.
 
@@ -25,7 +26,8 @@ const INNER: &[u8; 16] = b"JMT::IntrnalNode";
 const LEAF: &[u8; 13] = b"JMT::LeafNode";
 
 /// Bytes of a block.
-const BLOCK: usize = 64;
+const BLOCK: u8 = 64;
+type Block = [u8; BLOCK as usize];
 /// What a chunk begins with.
 const IV: [u32; 8] = [
     0x6a09_e667,
@@ -51,8 +53,8 @@ pub(super) fn leaf(key: &Hash, value: &Hash) -> Hash {
     joined(LEAF, key, value)
 }
 
-/// The hashes of pairs of neighbours, in their order. Pairs after the first [`LANES`] are left out;
-/// what follows the last pair's hash is nothing's.
+/// The hashes of pairs of neighbours, at most [`LANES`], in their order. What follows the last
+/// pair's hash is nothing's.
 pub(super) fn inner_of<'a, I>(pairs: I) -> [Hash; LANES]
 where
     I: ExactSizeIterator<Item = [&'a Hash; 2]> + Clone,
@@ -72,7 +74,7 @@ fn joined<const N: usize>(domain: &[u8; N], left: &Hash, right: &Hash) -> Hash {
     let platform = Platform::detect();
     let mut state = IV;
     let block = first_block(domain, left, right);
-    platform.compress_in_place(&mut state, &block, 64, 0, CHUNK_START);
+    platform.compress_in_place(&mut state, &block, BLOCK, 0, CHUNK_START);
     finish::<N>(platform, state, right)
 }
 
@@ -80,6 +82,7 @@ fn joined_of<'a, const N: usize, I>(domain: &[u8; N], pairs: I) -> [Hash; LANES]
 where
     I: ExactSizeIterator<Item = [&'a Hash; 2]> + Clone,
 {
+    debug_assert!(pairs.len() <= LANES, "{} pairs", pairs.len());
     let mut hashes = [[0; 32]; LANES];
     if pairs.len() < 2 {
         for (hash, [left, right]) in hashes.iter_mut().zip(pairs) {
@@ -88,7 +91,7 @@ where
         return hashes;
     }
     let platform = Platform::detect();
-    let mut blocks = [[0; BLOCK]; LANES];
+    let mut blocks: [Block; LANES] = [[0; 64]; LANES];
     for (block, [left, right]) in blocks.iter_mut().zip(pairs.clone()) {
         *block = first_block(domain, left, right);
     }
@@ -105,9 +108,10 @@ where
 }
 
 /// The domain, the left hash, and what there is still room for of the right one.
-fn first_block<const N: usize>(domain: &[u8; N], left: &Hash, right: &Hash) -> [u8; BLOCK] {
+fn first_block<const N: usize>(domain: &[u8; N], left: &Hash, right: &Hash) -> Block {
+    // Without a domain there would be no last block.
     const { assert!(0 < N && N <= 32) };
-    let mut block = [0; BLOCK];
+    let mut block: Block = [0; 64];
     let (front, rest) = block.split_at_mut(N);
     front.copy_from_slice(domain);
     let (middle, end) = rest.split_at_mut(32);
@@ -118,7 +122,7 @@ fn first_block<const N: usize>(domain: &[u8; N], left: &Hash, right: &Hash) -> [
 
 /// The hash, `state` being what the first block led to.
 fn finish<const N: usize>(platform: Platform, mut state: [u32; 8], right: &Hash) -> Hash {
-    let mut block = [0; BLOCK];
+    let mut block: Block = [0; 64];
     block[..N].copy_from_slice(&right[32 - N..]);
     #[allow(
         clippy::cast_possible_truncation,
@@ -139,7 +143,7 @@ mod tests {
 
     #[test]
     fn any_number_of_hashes_are_those_of_the_crate() {
-        let parts: Vec<[Hash; 2]> = (0..=LANES as u64)
+        let parts: Vec<[Hash; 2]> = (0..LANES as u64)
             .map(|n| [2 * n, 2 * n + 1].map(|n| *blake3::hash(&n.to_le_bytes()).as_bytes()))
             .collect();
         for count in 0..=parts.len() {

@@ -8,7 +8,8 @@
 //! Integers are little-endian: this is the encoding that `jmt` gives its nodes, so that databases
 //! are read by either. A node with children stands for four levels of the binary tree.
 //!
-//! Invariant: what [`decode`] returned is what the node's parent says of it: hash, kind and count.
+//! Invariant: what [`decode`] returned is what the node's parent says of it: hash, kind and count;
+//! of what [`parse`] returned the hash is still to be compared.
 
 use std::sync::Arc;
 
@@ -70,8 +71,8 @@ pub(super) struct Branch {
     hashes: [Hash; 32],
     versions: [u64; 16],
     leaves: [u64; 16],
-    /// The places below which something was put since the hashes were taken, by bits.
-    stale: u32,
+    /// The places at or below which a child was put or removed since hashes were taken, by bits.
+    unhashed: u32,
 }
 
 /// A place in the binary tree. A lone leaf rises until it has a neighbour.
@@ -128,7 +129,7 @@ impl Default for Branch {
             hashes: [EMPTY_ROOT.0; 32],
             versions: [0; 16],
             leaves: [0; 16],
-            stale: 0,
+            unhashed: 0,
         }
     }
 }
@@ -173,23 +174,23 @@ impl Branch {
             *hash = child.map_or(EMPTY_ROOT.0, |child| child.hash);
             *version = child.map_or(0, |child| child.version);
             *leaves = child.map_or(0, |child| child.kind.leaves());
-            self.stale |= 1 << (16 + nibble);
+            self.unhashed |= 1 << (16 + nibble);
         }
     }
 
     /// Whether a child was put or removed and [`rehash`] has not followed yet.
-    pub(super) const fn is_stale(&self) -> bool {
-        self.stale != 0
+    pub(super) const fn is_unhashed(&self) -> bool {
+        self.unhashed != 0
     }
 
-    /// Says what is over two places, if that may have changed; whether it is the hash of both,
-    /// which is still to be taken.
-    fn rises(&mut self, index: usize) -> bool {
+    /// Updates the place over two others, if either changed; true if it is the hash of both, which
+    /// is still to be taken.
+    fn settle(&mut self, index: usize) -> bool {
         let (left, right) = (2 * index, 2 * index + 1);
-        if self.stale >> left & 0b11 == 0 {
+        if self.unhashed >> left & 0b11 == 0 {
             return false;
         }
-        self.stale |= 1 << index;
+        self.unhashed |= 1 << index;
         let (slot, lone) = match (self.slots[left], self.slots[right]) {
             // The hash of what is empty is the same wherever it is.
             (Slot::Empty, slot @ (Slot::Empty | Slot::LoneLeaf)) => (slot, right),
@@ -209,7 +210,8 @@ impl Branch {
     }
 
     /// The node's hash.
-    pub(super) const fn hash(&self) -> Hash {
+    pub(super) fn hash(&self) -> Hash {
+        debug_assert!(!self.is_unhashed(), "read before it was taken");
         self.hashes[1]
     }
 
@@ -366,8 +368,8 @@ pub(super) fn decode(place: &Place, bytes: &[u8]) -> Result<Stored, StateTreeErr
     Ok(stored)
 }
 
-/// The same but for the hash, which of a node with children is not taken yet: [`rehash`] and
-/// [`Place::expects`] must follow.
+/// The same, but the hash is not compared. That of a node with children is not even taken:
+/// [`rehash`], then [`Place::expects`] must follow.
 ///
 /// # Errors
 ///
@@ -416,7 +418,7 @@ pub(super) fn rehash(branches: &mut [&mut Branch]) {
         let mut count = 0;
         for at in 0..branches.len() {
             for index in first..2 * first {
-                if branches[at].rises(index) {
+                if branches[at].settle(index) {
                     due[count] = (at, index);
                     count += 1;
                 }
@@ -429,7 +431,7 @@ pub(super) fn rehash(branches: &mut [&mut Branch]) {
         join(branches, &due[..count]);
     }
     for branch in branches {
-        branch.stale = 0;
+        branch.unhashed = 0;
     }
 }
 

@@ -22,8 +22,8 @@ use super::warm::Warmth;
 use super::{EMPTY_ROOT, StateKey, StateNodes, StateTreeError, StateUpdate};
 use crate::id::StateRoot;
 
-/// How many nodes are visited together: enough to fill the registers, few enough to stay in the
-/// processor's cache.
+/// How many nodes are visited together: enough to fill the registers, and no more than 100 KB of
+/// them at a depth.
 const AT_ONCE: usize = 64;
 
 /// A key and its new value's hash; `None` if it is deleted.
@@ -95,9 +95,9 @@ impl<'a> Updater<'a> {
                 Stored::Leaf(leaf) => self.change_known_leaf(place, leaf, changes),
                 Stored::Branch(branch) => {
                     let place = *place;
-                    let became = self.change_branches(&[Visit { place, changes }], vec![branch])?;
-                    let became = became.into_iter().next();
-                    became.ok_or_else(|| place.damaged("became nothing"))?
+                    let visits = [Visit { place, changes }];
+                    let became = self.change_branches(&visits, vec![branch])?.pop();
+                    became.expect("what is visited becomes something")
                 }
             },
         };
@@ -252,11 +252,11 @@ impl<'a> Updater<'a> {
         for (step, child) in self.kept(steps) {
             Arc::make_mut(&mut branches[step.at]).set(step.nibble, child);
         }
-        let stale: Vec<_> = branches.iter().map(|branch| branch.is_stale()).collect();
+        let changed: Vec<_> = branches.iter().map(|branch| branch.is_unhashed()).collect();
         rehash_all(&mut branches);
-        let changed = visits.iter().zip(branches).zip(stale);
-        changed
-            .map(|((visit, branch), stale)| match stale {
+        let nodes = visits.iter().zip(branches).zip(changed);
+        nodes
+            .map(|((visit, branch), changed)| match changed {
                 true => self.replace(&visit.place, branch),
                 false => Ok(Became::Same),
             })
@@ -279,7 +279,7 @@ impl<'a> Updater<'a> {
     fn lift(&mut self, place: &Place) -> Result<Became, StateTreeError> {
         let key = place.storage_key();
         if place.version == self.version {
-            // Written a moment ago, by this very version.
+            // Written a moment ago, by this very version: among the last of those visited together.
             let at = self.new.iter().rposition(|(written, _)| *written == key);
             let at = at.ok_or_else(|| place.damaged("is missing"))?;
             let (_, bytes) = self.new.remove(at);
@@ -347,9 +347,9 @@ impl<'a> Updater<'a> {
                 }
             }
         }
-        for leaves in leaves.chunks(LANES) {
-            let hashes = Leaf::hashes(leaves.iter().map(|(_, leaf)| leaf));
-            for ((step, leaf), hash) in leaves.iter().zip(hashes) {
+        for some in leaves.chunks(LANES) {
+            let hashes = Leaf::hashes(some.iter().map(|(_, leaf)| leaf));
+            for ((step, leaf), hash) in some.iter().zip(hashes) {
                 let key = step.path.storage_key(version);
                 self.new.push((key, leaf.encode()));
                 let child = Child {
@@ -387,7 +387,7 @@ fn present(changes: &[Change]) -> Vec<Leaf> {
 
 /// Takes the hashes over all children that were put or removed.
 fn rehash_all(branches: &mut [Arc<Branch>]) {
-    let stale = branches.iter_mut().filter(|branch| branch.is_stale());
-    let mut stale: Vec<_> = stale.map(Arc::make_mut).collect();
-    rehash(&mut stale);
+    let unhashed = branches.iter_mut().filter(|branch| branch.is_unhashed());
+    let mut unhashed: Vec<_> = unhashed.map(Arc::make_mut).collect();
+    rehash(&mut unhashed);
 }
